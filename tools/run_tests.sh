@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Set the environment up, then check lint, format and tests.
+#
+#   bash tools/run_tests.sh [default|classic] [pytest arguments ...]
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+stack=default
+case ${1:-} in
+  default | classic) stack=$1 && shift ;;
+esac
+
+bash tools/setup_env.sh "$stack"
+bin=$(bash tools/setup_env.sh --where "$stack")/bin
+echo '[tests] ruff check'
+"$bin/ruff" check .
+echo '[tests] ruff format --check'
+"$bin/ruff" format --check .
+echo "[tests] pytest $*"
+exec "$bin/python" -m pytest "$@"
