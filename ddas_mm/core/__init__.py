@@ -1,0 +1,33 @@
+"""The paper's mathematics; knows no framework beyond torch, numpy and scipy."""
+
+from ddas_mm.core.estimator import (
+    alignment,
+    mixture_weights,
+    policy_loss,
+    sequence_probs,
+)
+from ddas_mm.core.policy import PolicyParams, sample_policies
+from ddas_mm.core.policy_file import (
+    policy_from_dict,
+    policy_to_dict,
+    read_policy,
+    write_policy,
+)
+from ddas_mm.core.schedule import PolicyRow, PolicySchedule
+from ddas_mm.core.space import SearchSpace
+
+__all__ = [
+    'PolicyParams',
+    'PolicyRow',
+    'PolicySchedule',
+    'SearchSpace',
+    'alignment',
+    'mixture_weights',
+    'policy_loss',
+    'policy_from_dict',
+    'policy_to_dict',
+    'read_policy',
+    'sample_policies',
+    'sequence_probs',
+    'write_policy',
+]

@@ -1,0 +1,146 @@
+"""The policy's parameters and their optimisers (paper Section 3.5)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ddas_mm.core.estimator import mixture_weights, policy_loss, sequence_probs
+from ddas_mm.errors import SettingError
+
+
+def sample_policies(
+    rng: np.random.Generator, num_candidates: int, num_policies: int, depth: int
+) -> np.ndarray:
+    """Draw policies uniformly over candidates, with replacement (Section 3.5.1).
+
+    Args:
+        rng: Source of randomness.
+        num_candidates: K.
+        num_policies: L.
+        depth: Operations per policy, N_o.
+
+    Returns:
+        (L, N_o) int64 candidate indices.
+    """
+    return rng.integers(num_candidates, size=(num_policies, depth))
+
+
+class PolicyParams:
+    """``alpha_o``, ``alpha_tp`` and one Adam for each.
+
+    ``p_o = softmax(alpha_o)`` starts uniform, ``p_tp = sigmoid(alpha_tp)`` at
+    ``total_prob``. They live on the CPU in float64: a policy has tens of numbers.
+
+    Args:
+        num_candidates: K.
+        total_prob: Initial ``p_tp``, inside (0, 1).
+        op_lr: Adam's learning rate for ``alpha_o``.
+        total_lr: Adam's learning rate for ``alpha_tp``.
+        betas: Adam's betas (paper Appendix C: 0.5, 0.999).
+
+    Raises:
+        SettingError: If ``total_prob`` or a rate is out of range.
+    """
+
+    def __init__(
+        self,
+        num_candidates: int,
+        total_prob: float = 0.35,
+        op_lr: float = 0.005,
+        total_lr: float = 0.001,
+        betas: tuple[float, float] = (0.5, 0.999),
+    ) -> None:
+        if not 0 < total_prob < 1:
+            raise SettingError(
+                'total_prob (initial p_tp) must be inside (0, 1), '
+                f'but is {total_prob!r}'
+            )
+        for name, rate in (('op_lr', op_lr), ('total_lr', total_lr)):
+            if not (math.isfinite(rate) and rate >= 0):
+                raise SettingError(f'{name} must be at least 0, but is {rate!r}')
+        self.alpha_op = torch.zeros(
+            num_candidates, dtype=torch.float64, requires_grad=True
+        )
+        self.alpha_total = torch.tensor(
+            math.log(total_prob / (1 - total_prob)),
+            dtype=torch.float64,
+            requires_grad=True,
+        )
+        self.op_optimizer = torch.optim.Adam([self.alpha_op], op_lr, betas)
+        self.total_optimizer = torch.optim.Adam([self.alpha_total], total_lr, betas)
+
+    @property
+    def op_probs(self) -> Tensor:
+        """(K,) ``p_o``, differentiable."""
+        return self.alpha_op.softmax(dim=0)
+
+    @property
+    def total_prob(self) -> Tensor:
+        """() ``p_tp``, differentiable."""
+        return self.alpha_total.sigmoid()
+
+    @torch.no_grad()
+    def mixture_weights(self, policies: Tensor) -> Tensor:
+        """Return the (L + 1,) weights of the views' gradients (Eq. 12).
+
+        Args:
+            policies: (L, N_o) int64 candidate indices.
+        """
+        policy_probs = sequence_probs(self.op_probs, policies)
+        return mixture_weights(self.total_prob, policy_probs)
+
+    def step(self, alignments: Tensor, policies: Tensor, base_lr: float) -> bool:
+        """Update the policy once (Algorithm 1, line 12; Eq. 16 and 17).
+
+        Args:
+            alignments: (L,) ``d_l``, finite.
+            policies: (L, N_o) int64 candidate indices of the step.
+            base_lr: Learning rate ``eta_0`` of the network's first group.
+
+        Returns:
+            False where every alignment is zero, so there is nothing to learn
+            from and the update is skipped.
+        """
+        alignments = alignments.to(self.alpha_op)
+        if not alignments.any():
+            return False
+        policy_probs = sequence_probs(self.op_probs, policies)
+        loss = policy_loss(self.total_prob, policy_probs, alignments, base_lr)
+        self.alpha_op.grad, self.alpha_total.grad = torch.autograd.grad(
+            loss, [self.alpha_op, self.alpha_total]
+        )
+        self.op_optimizer.step()
+        self.total_optimizer.step()
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that an exact resume needs."""
+        return {
+            'alpha_op': self.alpha_op.detach().clone(),
+            'alpha_total': self.alpha_total.detach().clone(),
+            'op_optimizer': self.op_optimizer.state_dict(),
+            'total_optimizer': self.total_optimizer.state_dict(),
+        }
+
+    @torch.no_grad()
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up a state of :meth:`state_dict`.
+
+        Raises:
+            SettingError: If the state is of a space with another K.
+        """
+        if state['alpha_op'].shape != self.alpha_op.shape:
+            raise SettingError(
+                f'the checkpoint holds a policy of {len(state["alpha_op"])} '
+                f'candidates, but train_cfg.space has {len(self.alpha_op)}; '
+                'resume with the space that the search was started with'
+            )
+        self.alpha_op.copy_(state['alpha_op'])
+        self.alpha_total.copy_(state['alpha_total'])
+        self.op_optimizer.load_state_dict(state['op_optimizer'])
+        self.total_optimizer.load_state_dict(state['total_optimizer'])

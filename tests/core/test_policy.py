@@ -1,0 +1,91 @@
+"""Policy parameters: starting point, mixture, update, state, sampling."""
+
+import numpy as np
+import pytest
+import torch
+
+from ddas_mm.core import PolicyParams, sample_policies, sequence_probs
+from ddas_mm.errors import SettingError
+
+
+def test_policy_starts_uniform_at_configured_total_prob():
+    policy = PolicyParams(5, total_prob=0.35)
+    assert policy.total_prob.item() == pytest.approx(0.35, abs=1e-15)
+    assert policy.op_probs.tolist() == pytest.approx([0.2] * 5)
+
+
+def test_sequence_probs_are_products_of_op_probs():
+    op_probs = torch.tensor([0.5, 0.3, 0.2])
+    found = sequence_probs(op_probs, torch.tensor([[0, 1], [2, 2]]))
+    assert found.tolist() == pytest.approx([0.15, 0.04])
+
+
+def test_mixture_weights_by_hand():
+    policy = PolicyParams(2, total_prob=0.75)
+    with torch.no_grad():
+        policy.alpha_op.copy_(torch.tensor([np.log(3.0), 0.0]))  # p_o = 3/4, 1/4
+    weights = policy.mixture_weights(torch.tensor([[0], [1]]))
+    assert weights.tolist() == pytest.approx([0.25, 0.5625, 0.1875])
+
+
+def test_policy_moves_towards_helpful_candidate():
+    policy = PolicyParams(3, total_prob=0.5, op_lr=0.1, total_lr=0.1)
+    policies = torch.tensor([[0], [1]])
+    assert policy.step(torch.tensor([-1.0, 0.1]), policies, base_lr=0.1)
+    op_probs = policy.op_probs.tolist()
+    assert op_probs[0] > 1 / 3 > op_probs[1]
+    assert policy.total_prob.item() > 0.5
+
+
+def test_step_with_no_signal_is_skipped():
+    policy = PolicyParams(3, op_lr=0.1)
+    policy.step(torch.tensor([-1.0, 0.1]), torch.tensor([[0], [1]]), 0.1)
+    before = policy.alpha_op.tolist()  # Adam now has momentum that must not act
+    assert not policy.step(torch.zeros(2), torch.tensor([[0], [1]]), 0.1)
+    assert policy.alpha_op.tolist() == before
+
+
+def test_state_round_trip_continues_bit_identically():
+    rng = np.random.default_rng(0)
+    steps = [
+        (
+            torch.from_numpy(rng.normal(size=3)),
+            torch.from_numpy(rng.integers(6, size=(3, 2))),
+        )
+        for _ in range(8)
+    ]
+    whole = PolicyParams(6)
+    for step in steps:
+        whole.step(*step, base_lr=0.1)
+    first, second = PolicyParams(6), PolicyParams(6)
+    for step in steps[:4]:
+        first.step(*step, base_lr=0.1)
+    second.load_state_dict(first.state_dict())
+    for step in steps[4:]:
+        second.step(*step, base_lr=0.1)
+    assert torch.equal(second.alpha_op, whole.alpha_op)
+    assert torch.equal(second.alpha_total, whole.alpha_total)
+
+
+def test_state_of_another_space_is_refused():
+    with pytest.raises(SettingError, match='6 candidates.*has 7'):
+        PolicyParams(7).load_state_dict(PolicyParams(6).state_dict())
+
+
+def test_sampling_is_uniform_and_repeatable():
+    draws = sample_policies(np.random.default_rng(3), 4, 5000, 2)
+    assert draws.shape == (5000, 2)
+    counts = np.bincount(draws.ravel(), minlength=4)
+    # 5 standard deviations of a binomial(10000, 1/4) are 217
+    assert np.abs(counts - 2500).max() < 217
+    again = sample_policies(np.random.default_rng(3), 4, 5000, 2)
+    assert (draws == again).all()
+
+
+@pytest.mark.parametrize(
+    ('setting', 'value'),
+    [('total_prob', 0), ('total_prob', 1.0), ('op_lr', -1), ('total_lr', float('nan'))],
+)
+def test_setting_out_of_range_is_named(setting, value):
+    with pytest.raises(SettingError, match=f'{setting}.*{value}'):
+        PolicyParams(3, **{setting: value})
