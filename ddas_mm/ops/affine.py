@@ -1,0 +1,114 @@
+"""Affine maps: one matrix moves the image, boxes, masks and segmentation map.
+
+Coordinates are continuous: pixel ``i`` covers ``[i, i + 1)`` and its centre lies at
+``i + 0.5``; boxes and polygons live in the same coordinates. x runs to the right, y
+downwards. Matrices map **output to input**, as the references define their arguments.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Affine:
+    """``x_in = a x + b y + c``, ``y_in = d x + e y + f``, in pixels."""
+
+    a: float
+    b: float
+    c: float
+    d: float
+    e: float
+    f: float
+
+    @property
+    def linear(self) -> tuple[float, float, float, float]:
+        """The part without the shift: ``(a, b, d, e)``."""
+        return self.a, self.b, self.d, self.e
+
+    def forward(self, points: np.ndarray) -> np.ndarray:
+        """Return where input points land in the output.
+
+        Args:
+            points: (M, 2) x, y in pixels.
+
+        Returns:
+            (M, 2) float64.
+        """
+        a, b, d, e = self.linear
+        determinant = a * e - b * d
+        x = points[:, 0].astype(np.float64) - self.c
+        y = points[:, 1].astype(np.float64) - self.f
+        return np.stack([e * x - b * y, a * y - d * x], axis=1) / determinant
+
+
+def rotation(degrees: float, height: int, width: int) -> Affine:
+    """Rotate about the middle of the image; positive is counter-clockwise (A2, B2)."""
+    # As Pillow: 15 digits, so that right angles are exact.
+    cosine = round(math.cos(math.radians(degrees)), 15)
+    sine = round(math.sin(math.radians(degrees)), 15)
+    x, y = width / 2, height / 2
+    return Affine(
+        cosine,
+        -sine,
+        x - cosine * x + sine * y,
+        sine,
+        cosine,
+        y - sine * x - cosine * y,
+    )
+
+
+def quarter_turn(height: int, width: int) -> Affine:
+    """Rotate by 90 degrees counter-clockwise about the middle; the canvas stays."""
+    return rotation(90, height, width)
+
+
+def translation_x(pixels: float, height: int, width: int) -> Affine:
+    """Positive ``pixels`` move the content to the left (A2)."""
+    del height, width
+    return Affine(1, 0, pixels, 0, 1, 0)
+
+
+def translation_y(pixels: float, height: int, width: int) -> Affine:
+    """Positive ``pixels`` move the content up (A2)."""
+    del height, width
+    return Affine(1, 0, 0, 0, 1, pixels)
+
+
+def shear_x_at_corner(shear: float, height: int, width: int) -> Affine:
+    """``x_in = x + shear * y``: Pillow's pivot, the image's top left corner (B2)."""
+    del height, width
+    return Affine(1, shear, 0, 0, 1, 0)
+
+
+def shear_y_at_corner(shear: float, height: int, width: int) -> Affine:
+    """``y_in = y + shear * x``: Pillow's pivot, the image's top left corner (B2)."""
+    del height, width
+    return Affine(1, 0, 0, shear, 1, 0)
+
+
+def shear_x_at_pixel(shear: float, height: int, width: int) -> Affine:
+    """As :func:`shear_x_at_corner` about the top left pixel's centre (Zoph et al.)."""
+    del height, width
+    return Affine(1, shear, -0.5 * shear, 0, 1, 0)
+
+
+def shear_y_at_pixel(shear: float, height: int, width: int) -> Affine:
+    """As :func:`shear_y_at_corner` about the top left pixel's centre (Zoph et al.)."""
+    del height, width
+    return Affine(1, 0, 0, shear, 1, -0.5 * shear)
+
+
+def flip_left_right(height: int, width: int) -> Affine:
+    """Mirror about the vertical middle line."""
+    del height
+    return Affine(-1, 0, width, 0, 1, 0)
+
+
+def flip_up_down(height: int, width: int) -> Affine:
+    """Mirror about the horizontal middle line."""
+    del width
+    return Affine(1, 0, 0, 0, -1, height)

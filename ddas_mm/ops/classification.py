@@ -1,0 +1,84 @@
+"""The classification table: DDAS on Pillow's operations (B2); more level = stronger."""
+
+from __future__ import annotations
+
+from . import affine, color, filters
+from .cutout import scaled_cutout
+from .grid import PillowGrid
+from .kernels import Geometry, Pixels, ScaledTranslation, identity
+from .levels import LevelMap
+from .spec import OpSpec
+
+_GRID = PillowGrid()
+_DDAS = "DDAS, augmentations.py (AutoAugment's CIFAR scale)"
+_ENHANCE = LevelMap(1.8, 'factor, 1 is identity', _DDAS, start=0.1)
+_SHEAR = LevelMap(0.3, 'pixels per pixel', _DDAS)
+_SHIFT = LevelMap(10, 'pixels of an image of reference_side', _DDAS, whole=True)
+_ORDER = ('channel_order',)
+
+CLASSIFICATION = (
+    OpSpec('Identity', identity),
+    OpSpec('AutoContrast', Pixels(color.autocontrast_pillow)),
+    OpSpec('Equalize', Pixels(color.equalize)),
+    OpSpec('Invert', Pixels(color.invert)),
+    OpSpec('Blur', Pixels(filters.blur)),
+    OpSpec('Smooth', Pixels(filters.smooth)),
+    OpSpec('FlipLR', Geometry(affine.flip_left_right, _GRID), moves_boxes=True),
+    OpSpec('FlipUD', Geometry(affine.flip_up_down, _GRID), moves_boxes=True),
+    OpSpec('Rotate90', Geometry(affine.quarter_turn, _GRID), moves_boxes=True),
+    OpSpec(
+        'Rotate',
+        Geometry(affine.rotation, _GRID),
+        LevelMap(30, 'degrees, counter-clockwise', _DDAS, whole=True),
+        signed=True,
+        moves_boxes=True,
+    ),
+    OpSpec(
+        'ShearX',
+        Geometry(affine.shear_x_at_corner, _GRID),
+        _SHEAR,
+        signed=True,
+        moves_boxes=True,
+    ),
+    OpSpec(
+        'ShearY',
+        Geometry(affine.shear_y_at_corner, _GRID),
+        _SHEAR,
+        signed=True,
+        moves_boxes=True,
+    ),
+    OpSpec(
+        'TranslateX',
+        ScaledTranslation(1, _GRID),
+        _SHIFT,
+        signed=True,
+        moves_boxes=True,
+    ),
+    OpSpec(
+        'TranslateY',
+        ScaledTranslation(0, _GRID),
+        _SHIFT,
+        signed=True,
+        moves_boxes=True,
+    ),
+    OpSpec(
+        'Posterize',
+        Pixels(color.posterize),
+        LevelMap(4, 'bits kept', _DDAS, start=4, whole=True, direction=-1),
+    ),
+    OpSpec(
+        'Solarize',
+        Pixels(color.solarize),
+        LevelMap(256, 'threshold', _DDAS, start=256, whole=True, direction=-1),
+    ),
+    OpSpec('Color', Pixels(color.color_pillow, _ORDER), _ENHANCE),
+    OpSpec('Contrast', Pixels(color.contrast, _ORDER), _ENHANCE),
+    OpSpec('Brightness', Pixels(color.brightness), _ENHANCE),
+    OpSpec('Sharpness', Pixels(filters.sharpness_pillow), _ENHANCE),
+    OpSpec(
+        'Cutout',
+        scaled_cutout,
+        LevelMap(20, 'side in pixels of an image of reference_side', _DDAS, whole=True),
+    ),
+)
+"""The 18 operations of the paper, FlipLR, Cutout and Rotate90."""

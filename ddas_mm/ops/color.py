@@ -1,0 +1,119 @@
+"""Colour operations: (H, W, 3) uint8 in, the same out, the input untouched."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .blend import blend, blend_table
+
+_LEVELS = np.arange(256)
+_PILLOW_GREY = np.array([19595, 38470, 7471]) / 65536  # ITU-R 601-2, 16 bits
+# tf.image.rgb_to_grayscale on [0, 1], back to uint8 with the factor 255.5 (A2).
+_ZOPH_GREY = np.array([0.2989, 0.5870, 0.1140]) * 255.5 / 255
+
+
+def invert(image: np.ndarray) -> np.ndarray:
+    """Return 255 - v (``ImageOps.invert``)."""
+    return cv2.bitwise_not(image)
+
+
+def posterize(image: np.ndarray, bits: float) -> np.ndarray:
+    """Keep the high ``bits`` of each value, at least one and at most eight.
+
+    Today's Pillow refuses fewer than one bit, older ones returned a black image; Zoph
+    et al. clamp the shift to seven, which is one bit kept (A2, B2.1).
+    """
+    lost = 8 - min(max(int(bits), 1), 8)
+    return image & np.uint8(256 - (1 << lost))
+
+
+def solarize(image: np.ndarray, threshold: float) -> np.ndarray:
+    """Invert values >= ``threshold``; <= 0 inverts all, >= 256 none."""
+    if threshold <= 0:
+        return invert(image)
+    # THRESH_BINARY compares with >, and 255 - v is v with all bits turned.
+    _, mask = cv2.threshold(image, int(threshold) - 1, 255, cv2.THRESH_BINARY)
+    return cv2.bitwise_xor(image, mask, dst=mask)
+
+
+def solarize_add(image: np.ndarray, addition: float) -> np.ndarray:
+    """Add ``addition`` grey levels to values below 128 and clip (A2)."""
+    table = np.where(_LEVELS < 128, np.minimum(_LEVELS + int(addition), 255), _LEVELS)
+    return cv2.LUT(image, table.astype(np.uint8))
+
+
+def brightness(image: np.ndarray, factor: float) -> np.ndarray:
+    """Blend with black; factor 1 is identity."""
+    return cv2.LUT(image, blend_table(0, factor))
+
+
+def contrast(image: np.ndarray, factor: float, channel_order: str) -> np.ndarray:
+    """Blend with the mean grey level, as Pillow; factor 1 is identity.
+
+    Zoph et al. blend with H * W / 256 by mistake (A5.1); we do not, in either table.
+    """
+    grey = _grey(image, _PILLOW_GREY, 0, channel_order)
+    mean = int(cv2.mean(grey)[0] + 0.5)
+    return cv2.LUT(image, blend_table(mean, factor))
+
+
+def color_pillow(image: np.ndarray, factor: float, channel_order: str) -> np.ndarray:
+    """Blend with the grey image (``ImageEnhance.Color``); factor 1 is identity."""
+    grey = _grey(image, _PILLOW_GREY, 0, channel_order)
+    return blend(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), image, factor)
+
+
+def color_zoph(image: np.ndarray, factor: float, channel_order: str) -> np.ndarray:
+    """Blend with Zoph et al.'s grey image, which is truncated; factor 1 is identity."""
+    grey = _grey(image, _ZOPH_GREY, -0.5, channel_order)
+    return blend(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), image, factor)
+
+
+def _grey(
+    image: np.ndarray, weights: np.ndarray, offset: float, channel_order: str
+) -> np.ndarray:
+    ordered = weights if channel_order == 'rgb' else weights[::-1]
+    return cv2.transform(image, np.append(ordered, offset)[None])
+
+
+def autocontrast_pillow(image: np.ndarray) -> np.ndarray:
+    """Stretch each channel to 0..255 (``ImageOps.autocontrast``, float64)."""
+    return _stretch(image, np.float64)
+
+
+def autocontrast_zoph(image: np.ndarray) -> np.ndarray:
+    """Stretch each channel to 0..255 in float32 (A2)."""
+    return _stretch(image, np.float32)
+
+
+def _stretch(image: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
+    planes = list(cv2.split(image))
+    for plane in planes:
+        low, high, _, _ = cv2.minMaxLoc(plane)
+        if high > low:
+            scale = dtype(255) / dtype(high - low)
+            values = _LEVELS.astype(dtype) * scale - dtype(low) * scale
+            table = np.clip(values, 0, 255).astype(np.uint8)
+            cv2.LUT(plane, table, dst=plane)
+    return cv2.merge(planes)
+
+
+def equalize(image: np.ndarray) -> np.ndarray:
+    """Equalize each channel's histogram (``ImageOps.equalize``; Zoph et al. agree)."""
+    planes = list(cv2.split(image))
+    for plane in planes:
+        table = _equalizing_table(plane)
+        if table is not None:
+            cv2.LUT(plane, table, dst=plane)
+    return cv2.merge(planes)
+
+
+def _equalizing_table(plane: np.ndarray) -> np.ndarray | None:
+    histogram = cv2.calcHist([plane], [0], None, [256], [0, 256])[:, 0].astype(np.int64)
+    last = histogram[np.flatnonzero(histogram)[-1]]
+    step = (plane.size - last) // 255
+    if step == 0:
+        return None
+    below = np.cumsum(histogram) - histogram
+    return np.minimum((below + step // 2) // step, 255).astype(np.uint8)

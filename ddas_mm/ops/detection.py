@@ -1,0 +1,96 @@
+"""The detection table: the operations of Zoph et al. (A2); more level may be weaker."""
+
+from __future__ import annotations
+
+from . import affine, color, filters
+from .bbox_only import PerBox
+from .cutout import box_cutout, cutout
+from .grid import ZophGrid
+from .kernels import Geometry, Pixels, identity
+from .levels import LevelMap
+from .spec import OpSpec
+
+_GRID = ZophGrid()
+_ZOPH = 'Zoph et al., autoaugment_utils.py'
+_ENHANCE = LevelMap(1.8, 'factor, 1 is identity', _ZOPH, start=0.1)
+_SOLARIZE = LevelMap(256, 'threshold; larger is weaker', _ZOPH, whole=True)
+_DEGREES = LevelMap(30, 'degrees, counter-clockwise', _ZOPH)
+_SHEAR = LevelMap(0.3, 'pixels per pixel', _ZOPH)
+_SHIFT = LevelMap('translate_const', 'pixels', _ZOPH)
+_BOX_SHIFT = LevelMap('translate_bbox_const', 'pixels', _ZOPH)
+_ORDER = ('channel_order',)
+
+_ROTATE = Geometry(affine.rotation, _GRID)
+_SHEAR_X = Geometry(affine.shear_x_at_pixel, _GRID)
+_SHEAR_Y = Geometry(affine.shear_y_at_pixel, _GRID)
+_TRANSLATE_X = Geometry(affine.translation_x, _GRID)
+_TRANSLATE_Y = Geometry(affine.translation_y, _GRID)
+_FLIP_LR = Geometry(affine.flip_left_right, _GRID)
+_FLIP_UD = Geometry(affine.flip_up_down, _GRID)
+_ROTATE_90 = Geometry(affine.quarter_turn, _GRID)
+
+_COLOUR = (
+    OpSpec('AutoContrast', Pixels(color.autocontrast_zoph)),
+    OpSpec('Equalize', Pixels(color.equalize)),
+    OpSpec(
+        'Posterize',
+        Pixels(color.posterize),
+        LevelMap(4, 'bits kept; larger is weaker', _ZOPH, whole=True),
+    ),
+    OpSpec('Solarize', Pixels(color.solarize), _SOLARIZE),
+    OpSpec(
+        'SolarizeAdd',
+        Pixels(color.solarize_add),
+        LevelMap(110, 'grey levels added', _ZOPH, whole=True),
+    ),
+    OpSpec('Color', Pixels(color.color_zoph, _ORDER), _ENHANCE),
+    OpSpec('Contrast', Pixels(color.contrast, _ORDER), _ENHANCE),
+    OpSpec('Brightness', Pixels(color.brightness), _ENHANCE),
+    OpSpec('Sharpness', Pixels(filters.sharpness_zoph), _ENHANCE),
+    OpSpec(
+        'Cutout',
+        cutout,
+        LevelMap('cutout_const', 'half side in pixels', _ZOPH, whole=True),
+    ),
+    OpSpec(
+        'BBox_Cutout',
+        box_cutout,
+        LevelMap('cutout_max_pad_fraction', 'fraction of the box sides', _ZOPH),
+    ),
+)
+
+_WHOLE_IMAGE = (
+    OpSpec('Rotate_BBox', _ROTATE, _DEGREES, signed=True, moves_boxes=True),
+    OpSpec('TranslateX_BBox', _TRANSLATE_X, _SHIFT, signed=True, moves_boxes=True),
+    OpSpec('TranslateY_BBox', _TRANSLATE_Y, _SHIFT, signed=True, moves_boxes=True),
+    OpSpec('ShearX_BBox', _SHEAR_X, _SHEAR, signed=True, moves_boxes=True),
+    OpSpec('ShearY_BBox', _SHEAR_Y, _SHEAR, signed=True, moves_boxes=True),
+)
+
+_ONLY_BOXES = (
+    OpSpec('Rotate_Only_BBoxes', PerBox(_ROTATE), _DEGREES, signed=True),
+    OpSpec('ShearX_Only_BBoxes', PerBox(_SHEAR_X), _SHEAR, signed=True),
+    OpSpec('ShearY_Only_BBoxes', PerBox(_SHEAR_Y), _SHEAR, signed=True),
+    OpSpec('TranslateX_Only_BBoxes', PerBox(_TRANSLATE_X), _BOX_SHIFT, signed=True),
+    OpSpec('TranslateY_Only_BBoxes', PerBox(_TRANSLATE_Y), _BOX_SHIFT, signed=True),
+    OpSpec('Flip_Only_BBoxes', PerBox(_FLIP_LR)),
+    OpSpec('Solarize_Only_BBoxes', PerBox(Pixels(color.solarize)), _SOLARIZE),
+    OpSpec('Equalize_Only_BBoxes', PerBox(Pixels(color.equalize))),
+    OpSpec(
+        'Cutout_Only_BBoxes',
+        PerBox(cutout),
+        LevelMap('cutout_bbox_const', 'half side in pixels', _ZOPH, whole=True),
+    ),
+)
+
+# Not among the 25 of Zoph et al.
+_OURS = (
+    OpSpec('Identity', identity),
+    OpSpec('Invert', Pixels(color.invert)),
+    OpSpec('Rotate90_BBox', _ROTATE_90, moves_boxes=True),
+    OpSpec('FlipLR_BBox', _FLIP_LR, moves_boxes=True),
+    OpSpec('FlipUD_BBox', _FLIP_UD, moves_boxes=True),
+)
+
+DETECTION = (*_COLOUR, *_WHOLE_IMAGE, *_ONLY_BOXES, *_OURS)
+"""The 25 operations of Zoph et al. and five more."""

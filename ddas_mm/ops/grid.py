@@ -1,0 +1,63 @@
+"""The two conventions of nearest-neighbour sampling, exact to the pixel.
+
+A *row* is one line of an :class:`~.affine.Affine` matrix, ``(a, b, c)``: the input
+coordinate of an output pixel is ``a x + b y + c``. A grid turns it into the index of
+the input pixel. Pillow and Zoph et al. differ in arithmetic and in how they break ties,
+which decides 3-6 % of the pixels of a shear.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+Row = tuple[float, float, float]
+
+_FIXED = 16  # fractional bits of Pillow's affine transform
+_TIE = 1e-3  # wider than the rounding of float32 coordinates below 8192
+
+
+@dataclass(frozen=True)
+class PillowGrid:
+    """Pixel centres and floor, in 16.16 fixed point (Pillow's ``affine_fixed``)."""
+
+    def index(self, row: Row, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return the input index of output pixels; x and y broadcast, int64."""
+        a, b, c = row
+        start = _to_fixed(c + 0.5 * a + 0.5 * b)
+        return (_to_fixed(a) * x + (_to_fixed(b) * y + start)) >> _FIXED
+
+    def ties(self, row: Row, steps: np.ndarray) -> np.ndarray:
+        """Return the lines on which the shift of a shear is not constant: none."""
+        del row, steps
+        return np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class ZophGrid:
+    """Integer coordinates in float32, rounded half away from zero (A1)."""
+
+    def index(self, row: Row, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return the input index of output pixels; x and y broadcast, float64."""
+        a, b, _ = row
+        a32, shift = np.float32(a), self._shift(row, y, np.float32(b))
+        value = (a32 * x.astype(np.float32) + shift).astype(np.float64)
+        return np.trunc(value + np.copysign(0.5, value))
+
+    def ties(self, row: Row, steps: np.ndarray) -> np.ndarray:
+        """Return the lines on which float32 rounding makes the shift vary with x."""
+        shift = self._shift(row, steps, np.float32(row[1])).astype(np.float64)
+        return np.flatnonzero(np.abs(shift - np.floor(shift) - 0.5) < _TIE)
+
+    def _shift(self, row: Row, y: np.ndarray, b: np.float32) -> np.ndarray:
+        offset = row[2] + 0.5 * row[0] + 0.5 * row[1] - 0.5
+        return b * y.astype(np.float32) + np.float32(offset)
+
+
+Grid = PillowGrid | ZophGrid
+
+
+def _to_fixed(value: float) -> int:
+    return math.floor(value * (1 << _FIXED) + 0.5)
