@@ -172,6 +172,16 @@ install_rest() {
     -r "$root/requirements/tests.txt" -e "$root"
 }
 
+# imaug wants opencv-python-headless, mmcv opencv-python; both write the folder cv2,
+# and the one with windows, which comes last, does not load without libGL.
+prefer_headless_opencv() {
+  local version
+  "$py" -c 'import cv2' 2>/dev/null && return 0
+  say '5/5 OpenCV with windows does not load here: taking its headless build (a few seconds)'
+  version=$("$py" -c 'from importlib.metadata import version; print(version("opencv-python"))')
+  install --force-reinstall --no-deps "opencv-python-headless==$version"
+}
+
 check_imports() {
   (cd / && "$py" -W ignore -c 'import mmcv.ops, mmdet, mmpretrain, ddas_mm') >>"$log" 2>&1 && return 0
   tail -n 5 "$log" >&2
@@ -179,7 +189,7 @@ check_imports() {
 }
 
 main() {
-  local where=no
+  local where=no wanted
   [[ ${1:-} == --where ]] && where=yes && shift
   (($# <= 1)) || die 'usage: bash tools/setup_env.sh [--where] [default|classic]'
   choose_stack "${1:-default}"
@@ -189,17 +199,19 @@ main() {
     flock -n 9 || { say 'waiting for another set-up of this checkout' && flock 9; }
   fi
   if ! is_ready; then
+    wanted=$(fingerprint)
     trap 'say "interrupted; run it again to go on" >&2; exit 130' INT TERM
     trap 'rm -rf "$build_folder"' EXIT
     make_venv
     install_torch
     install_mmcv
     install_rest
+    prefer_headless_opencv
     check_imports
-    fingerprint >"$notes/stamp"
+    echo "$wanted" >"$notes/stamp"
     say "done in $((SECONDS / 60)) min $((SECONDS % 60)) s"
   fi
-  say "the $stack stack is ready: source ${venv#"$root"/}/bin/activate"
+  say "the $stack stack is ready: source ${venv#"$PWD"/}/bin/activate"
 }
 
 main "$@"

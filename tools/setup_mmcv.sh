@@ -52,11 +52,13 @@ check_compiler() {
 }
 
 build_mmcv() {
-  local requirement=$1 folder=$2 ops=$3 jobs
+  local requirement=$1 folder=$2 ops=$3 jobs memory
   check_compiler
   jobs=$(nproc)
-  say "3/5 compiling $requirement for torch $(torch_fact __version__) on $jobs cores" \
-    "(about $((22 / jobs + 1)) minutes for the CPU, 3 to 5 times that with CUDA)"
+  memory=$(awk '/^MemAvailable/ {print int($2 / 2e6)}' /proc/meminfo)  # 2 GB per file
+  jobs=$((memory < 1 ? 1 : memory < jobs ? memory : jobs))
+  say "3/5 compiling $requirement for torch $(torch_fact __version__), $jobs files at a time" \
+    "(about $((20 / jobs + 1)) minutes for the CPU, 3 to 5 times that with CUDA)"
   mkdir -p "$(dirname "$folder")"
   build_folder=$(mktemp -d "$folder.XXXXXX")
   export MMCV_WITH_OPS=1 MAX_JOBS=$jobs FORCE_CUDA=0
