@@ -7,6 +7,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from .bands import bands
+
 # Added before addWeighted rounds, so that it truncates; the small part keeps whole
 # numbers whole. Neighbouring results of one factor lie at least 0.01 apart.
 _TRUNCATE = -0.5 + 1e-3
@@ -18,16 +20,17 @@ def blend(degenerate: np.ndarray, image: np.ndarray, factor: float) -> np.ndarra
     float32 as in Pillow's ``Image.blend`` and in Zoph et al., which agree bit by bit.
 
     Args:
-        degenerate: (H, W, 3) uint8, what factor 0 gives.
+        degenerate: (H, W, 3) uint8, what factor 0 gives. **Overwritten** by the result,
+            which saves the time of a new image.
         image: (H, W, 3) uint8, what factor 1 gives.
         factor: Any number >= 0; above 1 extrapolates.
     """
     if _is_exact(factor):
-        return cv2.addWeighted(image, factor, degenerate, 1 - factor, _TRUNCATE)
-    pairs = degenerate.astype(np.uint16)
-    pairs <<= 8
-    pairs |= image
-    return _pair_table(factor).take(pairs)
+        weights = factor, degenerate, 1 - factor, _TRUNCATE
+        return cv2.addWeighted(image, *weights, dst=degenerate)
+    for rows in bands(*image.shape[:2]):
+        degenerate[rows] = _exact(degenerate[rows], image[rows], factor)
+    return degenerate
 
 
 def blend_table(degenerate: int, factor: float) -> np.ndarray:
@@ -37,15 +40,11 @@ def blend_table(degenerate: int, factor: float) -> np.ndarray:
 
 def _exact(degenerate: np.ndarray, image: np.ndarray, factor: float) -> np.ndarray:
     low = degenerate.astype(np.float32)
-    value = low + np.float32(factor) * (image.astype(np.float32) - low)
-    return np.clip(value, 0, 255).astype(np.uint8)
-
-
-@lru_cache(maxsize=64)
-def _pair_table(factor: float) -> np.ndarray:
-    """(65536,) uint8: result at ``256 * degenerate + image``."""
-    level = np.arange(256)
-    return _exact(level[:, None], level[None, :], factor).ravel()
+    value = image.astype(np.float32)
+    value -= low
+    value *= np.float32(factor)
+    value += low
+    return np.clip(value, 0, 255, out=value).astype(np.uint8)
 
 
 @lru_cache(maxsize=1024)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from .bands import bands
 from .blend import blend, blend_table
 
 _LEVELS = np.arange(256)
@@ -60,19 +61,33 @@ def contrast(image: np.ndarray, factor: float, channel_order: str) -> np.ndarray
 
 def color_pillow(image: np.ndarray, factor: float, channel_order: str) -> np.ndarray:
     """Blend with the grey image (``ImageEnhance.Color``); factor 1 is identity."""
-    grey = _grey(image, _PILLOW_GREY, 0, channel_order)
-    return blend(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), image, factor)
+    return _blend_with_grey(image, factor, _PILLOW_GREY, 0, channel_order)
 
 
 def color_zoph(image: np.ndarray, factor: float, channel_order: str) -> np.ndarray:
     """Blend with Zoph et al.'s grey image, which is truncated; factor 1 is identity."""
-    grey = _grey(image, _ZOPH_GREY, -0.5, channel_order)
-    return blend(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), image, factor)
+    return _blend_with_grey(image, factor, _ZOPH_GREY, -0.5, channel_order)
+
+
+def _blend_with_grey(
+    image: np.ndarray,
+    factor: float,
+    weights: np.ndarray,
+    offset: float,
+    channel_order: str,
+) -> np.ndarray:
+    out = np.empty_like(image)
+    for rows in bands(*image.shape[:2]):
+        grey = _grey(image[rows], weights, offset, channel_order)
+        cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR, dst=out[rows])
+        blend(out[rows], image[rows], factor)
+    return out
 
 
 def _grey(
     image: np.ndarray, weights: np.ndarray, offset: float, channel_order: str
 ) -> np.ndarray:
+    """(H, W) uint8: weighted sum of the channels plus ``offset``, rounded."""
     ordered = weights if channel_order == 'rgb' else weights[::-1]
     return cv2.transform(image, np.append(ordered, offset)[None])
 
@@ -102,18 +117,18 @@ def _stretch(image: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
 def equalize(image: np.ndarray) -> np.ndarray:
     """Equalize each channel's histogram (``ImageOps.equalize``; Zoph et al. agree)."""
     planes = list(cv2.split(image))
-    for plane in planes:
-        table = _equalizing_table(plane)
-        if table is not None:
-            cv2.LUT(plane, table, dst=plane)
+    tables = _equalizing_tables(planes)
+    for plane, table in zip(planes, tables, strict=True):
+        cv2.LUT(plane, table, dst=plane)
     return cv2.merge(planes)
 
 
-def _equalizing_table(plane: np.ndarray) -> np.ndarray | None:
-    histogram = cv2.calcHist([plane], [0], None, [256], [0, 256])[:, 0].astype(np.int64)
-    last = histogram[np.flatnonzero(histogram)[-1]]
-    step = (plane.size - last) // 255
-    if step == 0:
-        return None
-    below = np.cumsum(histogram) - histogram
-    return np.minimum((below + step // 2) // step, 255).astype(np.uint8)
+def _equalizing_tables(planes: list[np.ndarray]) -> np.ndarray:
+    """(3, 256) uint8; the identity where one grey level fills (almost) all."""
+    counts = [cv2.calcHist([plane], [0], None, [256], [0, 256]) for plane in planes]
+    histogram = np.concatenate(counts, axis=1).T.astype(np.int64)
+    last = 255 - (histogram[:, ::-1] > 0).argmax(axis=1)[:, None]
+    step = (planes[0].size - np.take_along_axis(histogram, last, axis=1)) // 255
+    below = np.cumsum(histogram, axis=1) - histogram
+    table = np.minimum((below + step // 2) // np.maximum(step, 1), 255)
+    return np.where(step == 0, _LEVELS, table).astype(np.uint8)

@@ -29,7 +29,7 @@ def blur(image: np.ndarray) -> np.ndarray:
 
 def sharpness_pillow(image: np.ndarray, factor: float) -> np.ndarray:
     """Blend with :func:`smooth` (``ImageEnhance.Sharpness``); factor 1 is identity."""
-    return blend(smooth(image), image, factor)
+    return blend(_filtered(image, _SMOOTH, _HALVES_UP), image, factor)
 
 
 def sharpness_zoph(image: np.ndarray, factor: float) -> np.ndarray:
@@ -38,10 +38,11 @@ def sharpness_zoph(image: np.ndarray, factor: float) -> np.ndarray:
 
 
 def _filtered(image: np.ndarray, kernel: np.ndarray, nudge: float) -> np.ndarray:
+    """Return a new image; one smaller than the kernel is all border."""
     border = len(kernel) // 2
     height, width = image.shape[:2]
     if height <= 2 * border or width <= 2 * border:
-        return image
+        return image.copy()
     out = cv2.filter2D(image, -1, kernel, delta=nudge)
     for edge in (slice(None, border), slice(-border, None)):
         out[edge] = image[edge]

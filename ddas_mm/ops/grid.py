@@ -24,10 +24,16 @@ class PillowGrid:
     """Pixel centres and floor, in 16.16 fixed point (Pillow's ``affine_fixed``)."""
 
     def index(self, row: Row, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return the input index of output pixels; x and y broadcast, int64."""
+        """Return the input index of output pixels; x and y broadcast."""
         a, b, c = row
         start = _to_fixed(c + 0.5 * a + 0.5 * b)
         return (_to_fixed(a) * x + (_to_fixed(b) * y + start)) >> _FIXED
+
+    def rough_index(self, row: Row, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """:meth:`index` for whole images: as exact, in int32 where that holds it."""
+        small = max(x.size, y.max() + 1) <= 8192
+        dtype = np.int32 if small else np.int64
+        return self.index(row, x.astype(dtype), y.astype(dtype))
 
     def ties(self, row: Row, steps: np.ndarray) -> np.ndarray:
         """Return the lines on which the shift of a shear is not constant: none."""
@@ -41,19 +47,24 @@ class ZophGrid:
 
     def index(self, row: Row, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return the input index of output pixels; x and y broadcast, float64."""
-        a, b, _ = row
-        a32, shift = np.float32(a), self._shift(row, y, np.float32(b))
-        value = (a32 * x.astype(np.float32) + shift).astype(np.float64)
+        value = np.float32(row[0]) * x.astype(np.float32) + self._shift(row, y)
+        value = value.astype(np.float64)
         return np.trunc(value + np.copysign(0.5, value))
+
+    def rough_index(self, row: Row, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """:meth:`index` for whole images, int32; may break ties the other way."""
+        value = np.float32(row[0]) * x.astype(np.float32) + self._shift(row, y)
+        value += np.float32(0.5)
+        return np.floor(value, out=value).astype(np.int32)
 
     def ties(self, row: Row, steps: np.ndarray) -> np.ndarray:
         """Return the lines on which float32 rounding makes the shift vary with x."""
-        shift = self._shift(row, steps, np.float32(row[1])).astype(np.float64)
+        shift = self._shift(row, steps).astype(np.float64)
         return np.flatnonzero(np.abs(shift - np.floor(shift) - 0.5) < _TIE)
 
-    def _shift(self, row: Row, y: np.ndarray, b: np.float32) -> np.ndarray:
+    def _shift(self, row: Row, y: np.ndarray) -> np.ndarray:
         offset = row[2] + 0.5 * row[0] + 0.5 * row[1] - 0.5
-        return b * y.astype(np.float32) + np.float32(offset)
+        return np.float32(row[1]) * y.astype(np.float32) + np.float32(offset)
 
 
 Grid = PillowGrid | ZophGrid

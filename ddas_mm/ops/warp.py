@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import cv2
 import numpy as np
 
 from .affine import Affine
+from .bands import bands
 from .grid import Grid, Row
 
 Fill = int | tuple[int, int, int]
+_CACHED_PIXELS = 1 << 19  # a table takes 8 bytes a pixel: at most 64 MB are kept
 Move = Callable[[np.ndarray, Fill], np.ndarray]
 """Takes an array (H, W) or (H, W, 3) uint8 and a fill; may return its input."""
 
@@ -62,8 +64,10 @@ def _place(
 
 
 def _filled(like: np.ndarray, height: int, width: int, fill: Fill) -> np.ndarray:
-    out = np.empty((height, width, *like.shape[2:]), dtype=like.dtype)
-    out[...] = fill
+    line = np.empty((width, *like.shape[2:]), dtype=like.dtype)
+    line[...] = fill
+    out = np.empty((height, *line.shape), dtype=like.dtype)
+    out[...] = line  # line by line: many times faster than three values at a time
     return out
 
 
@@ -123,54 +127,109 @@ def _transposed(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array.T)
 
 
+Run = tuple[slice, slice, slice]
+"""Lines, output columns and input columns that one copy moves."""
+
+
 def _sheared(row: Row, grid: Grid, height: int, width: int) -> Move:
     """Shift every line of pixels by its own whole number of pixels."""
-    y, x = np.arange(height), np.arange(width)
-    zero = np.zeros(1, dtype=np.int64)
-    shifts = grid.index(row, zero, y).astype(np.int64)
-    starts = [0, *(np.flatnonzero(np.diff(shifts)) + 1).tolist()]
-    stops = [*starts[1:], height]
-    runs = list(zip(starts, stops, shifts[starts].tolist(), strict=True))
-    ties = grid.ties(row, y)
-    columns = grid.index(row, x, y[ties, None]).astype(np.int64)
-    outside = (columns < 0) | (columns >= width)
+    runs = [*_shifted_lines(row, grid, height, width)]
+    # Copied last, and after the lines were cleared: they replace what went before.
+    ties, tie_runs = _tied_lines(row, grid, height, width)
 
     def move(array: np.ndarray, fill: Fill) -> np.ndarray:
         out = _filled(array, height, width, fill)
-        for start, stop, shift in runs:
-            left, right = max(0, -shift), min(width, width - shift)
-            if left < right:
-                out[start:stop, left:right] = array[
-                    start:stop, left + shift : right + shift
-                ]
+        for lines, target, source in runs:
+            out[lines, target] = array[lines, source]
         if len(ties):
-            lines = array[ties[:, None], np.clip(columns, 0, width - 1)]
-            lines[outside] = fill
-            out[ties] = lines
+            out[ties] = _filled(array, 1, width, fill)
+        for lines, target, source in tie_runs:
+            out[lines, target] = array[lines, source]
         return out
 
     return move
 
 
-@lru_cache(maxsize=16)
+def _shifted_lines(row: Row, grid: Grid, height: int, width: int) -> Iterator[Run]:
+    """Join lines with the same shift."""
+    zero = np.zeros(1, dtype=np.int64)
+    shifts = grid.index(row, zero, np.arange(height)).astype(np.int64)
+    starts = [0, *(np.flatnonzero(np.diff(shifts)) + 1).tolist()]
+    stops = [*starts[1:], height]
+    for start, stop, shift in zip(starts, stops, shifts[starts].tolist(), strict=True):
+        left, right = max(0, -shift), min(width, width - shift)
+        if left < right:
+            source = slice(left + shift, right + shift)
+            yield slice(start, stop), slice(left, right), source
+
+
+def _tied_lines(
+    row: Row, grid: Grid, height: int, width: int
+) -> tuple[np.ndarray, list[Run]]:
+    """Cut lines whose shift changes on the way into pieces with one shift each."""
+    ties = grid.ties(row, np.arange(height))
+    if len(ties) == 0:
+        return ties, []
+    x = np.arange(width)
+    index = grid.index(row, x, ties[:, None]).astype(np.int64)
+    inside = (index >= 0) & (index < width)
+    shift = np.where(inside, index - x, width)
+    first = np.ones_like(inside)
+    first[:, 1:] = shift[:, 1:] != shift[:, :-1]
+    line, start = np.nonzero(first)
+    stop = np.append(np.where(line[1:] == line[:-1], start[1:], width), width)
+    pieces = zip(
+        ties[line].tolist(),
+        start.tolist(),
+        stop.tolist(),
+        shift[line, start].tolist(),
+        strict=True,
+    )
+    return ties, [
+        (slice(y, y + 1), slice(left, right), slice(left + move, right + move))
+        for y, left, right, move in pieces
+        if move != width
+    ]
+
+
 def _index_table(affine: Affine, grid: Grid, height: int, width: int) -> np.ndarray:
-    """(H * W,) flat input index of every output pixel; ``H * W`` stands for outside."""
-    x, y = np.arange(width), np.arange(height)[:, None]
-    columns = grid.index((affine.a, affine.b, affine.c), x, y)
-    lines = grid.index((affine.d, affine.e, affine.f), x, y)
-    inside = (columns >= 0) & (columns < width) & (lines >= 0) & (lines < height)
-    index = np.where(inside, lines * width + columns, height * width)
-    return index.astype(np.intp).ravel()
+    """(H, W) flat input index of each output pixel; ``H * W`` stands for outside."""
+    small = height * width <= _CACHED_PIXELS
+    build = _build_index if small else _build_index.__wrapped__
+    return build(affine, grid, height, width)
+
+
+@lru_cache(maxsize=16)
+def _build_index(affine: Affine, grid: Grid, height: int, width: int) -> np.ndarray:
+    index = np.empty((height, width), dtype=np.intp)
+    x = np.arange(width)
+    for rows in bands(height, width):
+        y = np.arange(rows.start, rows.stop)[:, None]
+        column = grid.rough_index((affine.a, affine.b, affine.c), x, y)
+        line = grid.rough_index((affine.d, affine.e, affine.f), x, y)
+        # As unsigned numbers, negative ones are too large as well.
+        unsigned = np.uint32 if line.itemsize == 4 else np.uint64
+        outside = column.view(unsigned) >= width
+        outside |= line.view(unsigned) >= height
+        line *= width
+        line += column
+        line[outside] = height * width
+        index[rows] = line
+    return index
 
 
 def _look_up(array: np.ndarray, index: np.ndarray, fill: Fill) -> np.ndarray:
     height, width = array.shape[:2]
     if array.ndim == 2:
         flat = np.append(array.ravel(), np.asarray(fill, dtype=array.dtype))
-        return flat.take(index).reshape(height, width)
+        return flat.take(index)
     # Four bytes to the pixel, so that one look-up moves all channels.
     packed = np.empty((height * width + 1, 4), dtype=np.uint8)
     cv2.cvtColor(array, cv2.COLOR_BGR2BGRA, dst=packed[:-1].reshape(height, width, 4))
     packed[-1, :3] = fill
-    moved = packed.view(np.int32)[:, 0].take(index).view(np.uint8)
-    return cv2.cvtColor(moved.reshape(height, width, 4), cv2.COLOR_BGRA2BGR)
+    pixels = packed.view(np.int32)[:, 0]
+    out = np.empty_like(array)
+    for rows in bands(height, width):
+        moved = pixels.take(index[rows]).view(np.uint8).reshape(-1, width, 4)
+        cv2.cvtColor(moved, cv2.COLOR_BGRA2BGR, dst=out[rows])
+    return out
