@@ -78,8 +78,8 @@ def shades(strength: float, shape: tuple, rng: Generator) -> ndarray:
 
 def texture(size: int, rng: Generator) -> ndarray:
     """Return a (size, size, 3) float32 background: clouds, lines and patches."""
-    canvas = np.float32(rng.uniform(80, 175)) + shades(30, (1, 1), rng)
-    for cells, strength in ((2, 20), (5, 12), (17, 8)):
+    canvas = np.float32(rng.uniform(80, 175)) + shades(20, (1, 1), rng)
+    for cells, strength in ((2, 18), (5, 10), (17, 6)):
         grid = shades(strength, (cells, cells), rng)
         canvas = canvas + cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC)
     for _ in range(rng.integers(3, 10) * size // CANVAS):
@@ -89,14 +89,14 @@ def texture(size: int, rng: Generator) -> ndarray:
             cv2.rectangle(mask, start, end, 1.0, cv2.FILLED)
         else:
             cv2.line(mask, start, end, 1.0, int(rng.integers(1, 4)), cv2.LINE_AA)
-        canvas += mask[..., None] * shades(15 if filled else 30, (), rng)
+        canvas += mask[..., None] * shades(12 if filled else 22, (), rng)
     return canvas
 
 
 def ink_colour(under: ndarray, rng: Generator) -> ndarray:
     """Return a colour clearly brighter or darker than the pixels under the digit."""
     base = under.mean(axis=(0, 1))
-    contrast = rng.uniform(60, 120) * rng.choice([-1, 1])
+    contrast = rng.uniform(75, 130) * rng.choice([-1, 1])
     flip = -1 if not 0 <= base.mean() + contrast <= 255 else 1
     return base + flip * contrast + rng.normal(0, 25, 3)
 
@@ -131,7 +131,7 @@ def compose(digits: ndarray, size: int, heights: tuple, rng: Generator) -> tuple
             under += alpha[..., None] * (ink_colour(under, rng) - under)
             boxes.append(box)
             kept.append(index)
-    gain, shift, grain = rng.uniform((0.7, -25, 2), (1.2, 25, 10))
+    gain, shift, grain = rng.uniform((0.75, -20, 2), (1.2, 20, 8))
     canvas = (canvas - 128) * gain + 128 + shift + rng.normal(0, grain, canvas.shape)
     return np.clip(np.round(canvas), 0, 255).astype(np.uint8), np.stack(boxes), kept
 

@@ -1,0 +1,132 @@
+"""The transform that users put into a pipeline."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+from mmcv.transforms.utils import avoid_cache_randomness
+from mmengine.dist import get_rank
+
+from ddas_mm.core import PolicySchedule, policy_from_dict, read_policy
+from ddas_mm.data.clock import CLOCK
+from ddas_mm.data.space import CandidateOps
+from ddas_mm.errors import SettingError
+from ddas_mm.registry import TRANSFORMS
+
+_live: weakref.WeakSet[DDASAugment] = weakref.WeakSet()
+
+
+def live_schedules() -> list[PolicySchedule]:
+    """Return the policies of the DDASAugment transforms that this process has built."""
+    return [step.schedule for step in sorted(_live, key=lambda step: step.ordinal)]
+
+
+@TRANSFORMS.register_module()
+@avoid_cache_randomness
+class DDASAugment(BaseTransform):
+    """Augment images by a searched policy; marks where policies act in a search.
+
+    In a search (``policy=None``) the steps before it run once per image, and the
+    policies that the search samples act here. In a training each image is, with the
+    row's ``p_tp``, augmented by ``N_o`` candidates drawn from the row's ``p_o``; the
+    row follows the training's progress, which ``ddas_mm.DDASHook`` sets.
+
+    Required Keys: img; where present gt_bboxes, gt_bboxes_labels, gt_ignore_flags,
+    gt_masks, gt_seg_map.
+
+    Modified Keys: the same, and img_shape.
+
+    Args:
+        policy: The policy as a dict, or the path of a ``policy.json``.
+
+    Raises:
+        SettingError: If the policy is damaged or names unknown operations.
+
+    Examples:
+        >>> train_pipeline = [
+        ...     dict(type='LoadImageFromFile'),
+        ...     dict(type='LoadAnnotations', with_bbox=True),
+        ...     dict(type='ddas_mm.DDASAugment', policy='policy.json'),
+        ...     dict(type='Resize', scale=(1333, 800), keep_ratio=True),
+        ...     dict(type='PackDetInputs'),
+        ... ]
+        >>> custom_hooks = [dict(type='ddas_mm.DDASHook')]
+    """
+
+    def __init__(
+        self, policy: Mapping[str, Any] | str | os.PathLike[str] | None = None
+    ) -> None:
+        self.schedule = None if policy is None else _load(policy)
+        self.clock = CLOCK
+        self._rng: np.random.Generator | None = None
+        self._rng_key: tuple[int, int] | None = None
+        if self.schedule is not None:
+            self.ops = CandidateOps(self.schedule.space)
+            # Tells the streams of several transforms in one worker apart.
+            self.ordinal = len(_live)
+            _live.add(self)
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Augment one sample by the row of the policy that is active now."""
+        if self.schedule is None:
+            raise SettingError(
+                'DDASAugment has no policy: give it policy=<dict or policy.json>, '
+                'or search one with train_cfg=dict(type="ddas_mm.DDASLoop", ...)'
+            )
+        row = self.schedule.row(self.active_row())
+        rng = self._generator()
+        policy = row.draw(rng)
+        self.clock.count(bool(policy))
+        return self.ops.apply(results, policy, rng) if policy else results
+
+    def active_row(self) -> int:
+        """Return the row of the schedule for the training's progress.
+
+        Raises:
+            SettingError: If the policy has several rows and no hook sets progress.
+        """
+        if self.clock.is_set:
+            return self.schedule.row_index(self.clock.progress)
+        if len(self.schedule) > 1:
+            raise SettingError(
+                f'the policy of DDASAugment has {len(self.schedule)} rows, but nothing '
+                "tells it the training's progress: add "
+                "custom_hooks=[dict(type='ddas_mm.DDASHook')]"
+            )
+        return 0
+
+    def _generator(self) -> np.random.Generator:
+        # Where workers restart every epoch, MMEngine seeds them alike each time:
+        # the epoch in the key is what makes their streams differ.
+        key = (os.getpid(), self.clock.epoch)
+        if self._rng is None or key != self._rng_key:
+            entropy = [
+                torch.initial_seed(),
+                get_rank(),
+                self.ordinal,
+                self.clock.epoch + 1,
+            ]
+            self._rng = np.random.default_rng(entropy)
+            self._rng_key = key
+        return self._rng
+
+    def __repr__(self) -> str:
+        rows = 'no policy' if self.schedule is None else f'{len(self.schedule)} rows'
+        return f'{type(self).__name__}({rows})'
+
+
+def _load(policy: Mapping[str, Any] | str | os.PathLike[str]) -> PolicySchedule:
+    if isinstance(policy, Mapping):
+        return policy_from_dict(policy, 'DDASAugment.policy')
+    if isinstance(policy, (str, os.PathLike)):
+        return read_policy(policy)
+    raise SettingError(
+        'DDASAugment.policy must be a dict or the path of a policy.json, '
+        f'but is {policy!r}'
+    )

@@ -1,0 +1,114 @@
+"""From ``space=dict(...)`` of a config to a search space and its operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ddas_mm.core import SearchSpace
+from ddas_mm.data.adapter import drop_vanished, pack, unpack
+from ddas_mm.errors import SettingError
+from ddas_mm.ops import (
+    SPACES,
+    apply_to_sample,
+    expand_candidates,
+    get_op,
+    resolve_constants,
+)
+
+KEYS = ('name', 'table', 'ops', 'levels', 'depth', 'constants')
+
+
+def build_space(config: Any) -> SearchSpace:
+    """Build the search space of ``train_cfg.space``.
+
+    Args:
+        config: A dict with ``name`` (one of the named spaces) or with ``table``
+            and ``ops``; ``levels``, ``depth`` (N_o, 2 if not given) and
+            ``constants`` may be given too, and override the named space.
+
+    Raises:
+        SettingError: If a key or a value is not usable.
+    """
+    if not isinstance(config, Mapping):
+        raise SettingError(f'train_cfg.space must be a dict, but is {config!r}')
+    for key in config:
+        if key not in KEYS:
+            raise SettingError(
+                f'train_cfg.space has the unknown key {key!r}; '
+                f'known are {", ".join(KEYS)}'
+            )
+    settings = {'depth': 2, 'constants': {}, 'levels': (), **_named(config)}
+    settings.update({key: config[key] for key in config if key != 'name'})
+    for key in ('table', 'ops'):
+        if key not in settings:
+            raise SettingError(
+                f'train_cfg.space needs {key!r}, or a name '
+                f'({", ".join(SPACES)}) that brings it'
+            )
+    table, constants = settings['table'], dict(settings['constants'])
+    try:
+        candidates = expand_candidates(table, settings['ops'], settings['levels'])
+        resolved = resolve_constants(table, **constants)
+    except (TypeError, ValueError) as error:
+        raise SettingError(f'train_cfg.space: {error}') from None
+    return SearchSpace(table, candidates, settings['depth'], resolved.to_dict())
+
+
+def _named(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    name = config.get('name')
+    if name is None:
+        return {}
+    if name not in SPACES:
+        raise SettingError(
+            f'train_cfg.space.name {name!r} is not known; it may be {", ".join(SPACES)}'
+        )
+    return SPACES[name]
+
+
+class CandidateOps:
+    """The K operations of a space, ready to be applied to mm's ``results``.
+
+    Args:
+        space: The search space.
+
+    Raises:
+        SettingError: If an operation is not in the table, or takes no such level.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        try:
+            self.constants = resolve_constants(space.table, **space.constants)
+            self.candidates = [
+                (get_op(space.table, name), level) for name, level in space.candidates
+            ]
+            for spec, level in self.candidates:
+                expand_candidates(
+                    space.table, [spec.name], [] if level is None else [level]
+                )
+        except (TypeError, ValueError) as error:
+            raise SettingError(f'the policy cannot be applied: {error}') from None
+
+    def apply(
+        self, results: dict[str, Any], policy: list[int], rng: np.random.Generator
+    ) -> dict[str, Any]:
+        """Return ``results`` augmented by the candidates of one policy, in order.
+
+        Boxes with less than one pixel of width or height left are dropped, with
+        everything that is indexed by them.
+
+        Args:
+            results: mm's dict of a sample; left as it is.
+            policy: N_o candidate indices.
+            rng: Source of all randomness inside the operations.
+        """
+        sample = unpack(results)
+        moved = False
+        for index in policy:
+            spec, level = self.candidates[index]
+            sample = apply_to_sample(spec, level, sample, rng, self.constants)
+            moved = moved or spec.moves_boxes
+        packed = pack(results, sample)
+        return drop_vanished(packed) if moved else packed

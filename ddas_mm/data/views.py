@@ -1,0 +1,219 @@
+"""The data sets of a search: views ``D_0 .. D_L`` of S_train, and S_val."""
+
+from __future__ import annotations
+
+import bisect
+import copy
+import random  # noqa: TID251  the steps of mm's pipelines draw from it
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from mmengine.dataset import Compose
+
+from ddas_mm.data.pipelines import (
+    deterministic_pipeline,
+    leaf_datasets,
+    split_pipeline,
+)
+from ddas_mm.data.space import CandidateOps
+from ddas_mm.registry import DATASETS, FUNCTIONS
+
+MAX_REFETCH = 1000
+# Keys of the random streams of one image, besides those of its views (0 .. L).
+HEAD, REFETCH = 1_000_000, 1_000_001
+
+
+class ViewIndex(NamedTuple):
+    """What the batch sampler asks the data set for.
+
+    Attributes:
+        index: Which image of S_train.
+        epoch: The search epoch, part of the key of all randomness.
+        policies: (L, N_o) candidate indices, shared by the mini-batch.
+    """
+
+    index: int
+    epoch: int
+    policies: list[list[int]]
+
+
+def seed_generators(*key: int) -> None:
+    """Seed the global generators that mm's pipelines draw from."""
+    seed = int(np.random.SeedSequence(key).generate_state(1)[0])
+    np.random.seed(seed)  # noqa: NPY002
+    random.seed(seed)
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed also queues CUDA's
+
+
+@contextmanager
+def generators_kept() -> Iterator[None]:
+    """Give the global generators back as they were: dropout draws from them too."""
+    state = np.random.get_state(), random.getstate(), torch.get_rng_state()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(state[0])  # noqa: NPY002
+        random.setstate(state[1])
+        torch.set_rng_state(state[2])
+
+
+class _Subset:
+    """Chosen images of a data set, with the methods that mm expects of one."""
+
+    _fully_initialized = True
+
+    def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
+        self.dataset = dataset
+        self.indices = list(indices)
+        leaves = leaf_datasets(dataset)
+        self._ends = np.cumsum([len(leaf) for leaf in leaves]).tolist()
+
+    def full_init(self) -> None:
+        """Do nothing: the data set was initialised when it was split."""
+
+    @property
+    def metainfo(self) -> dict[str, Any]:
+        """Meta information of the data set (classes, ...)."""
+        return self.dataset.metainfo
+
+    def get_data_info(self, index: int) -> dict[str, Any]:
+        """Return the annotation of one image."""
+        return self.dataset.get_data_info(self.indices[index])
+
+    def get_cat_ids(self, index: int) -> list[int]:
+        """Return the category ids of one image."""
+        return self.dataset.get_cat_ids(self.indices[index])
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def _leaf(self, index: int) -> int:
+        return bisect.bisect_right(self._ends, self.indices[index])
+
+
+@DATASETS.register_module()
+class ViewDataset(_Subset):
+    """S_train as views: each item is ``D_0 .. D_L`` of one image.
+
+    The steps before DDASAugment run once per image. All randomness derives from
+    (seed, epoch, index, view), so that neither worker nor rank matters.
+
+    Args:
+        dataset: A built mm data set whose pipeline holds DDASAugment.
+        indices: Which of its images are S_train.
+        ops: The operations of the search space.
+        seed: The run's seed.
+        paired: Whether the steps after DDASAugment draw alike for all views.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        indices: Sequence[int],
+        ops: CandidateOps,
+        seed: int,
+        paired: bool = False,
+    ) -> None:
+        super().__init__(dataset, indices)
+        parts = [split_pipeline(leaf.pipeline) for leaf in leaf_datasets(dataset)]
+        self.heads, self.tails = zip(*parts, strict=True)
+        self.ops, self.seed, self.paired = ops, seed, paired
+
+    def __getitem__(self, item: ViewIndex) -> tuple[list[list[int]], list[Any]]:
+        rng = np.random.default_rng([self.seed, item.epoch, item.index, REFETCH])
+        index = item.index
+        for _ in range(MAX_REFETCH):
+            views = self._views(index, item)
+            if views is not None:
+                return item.policies, views
+            index = int(rng.integers(len(self)))
+        raise RuntimeError(
+            f'no usable image of S_train after {MAX_REFETCH} tries: the pipeline of '
+            'train_dataloader.dataset returns None for each of them'
+        )
+
+    def _views(self, index: int, item: ViewIndex) -> list[Any] | None:
+        leaf = self._leaf(index)
+        key = self.seed, item.epoch, index
+        with generators_kept():
+            seed_generators(*key, HEAD)
+            loaded = self.heads[leaf](self.get_data_info(index))
+            if loaded is None:
+                return None
+            views = []
+            for view, policy in enumerate([[], *item.policies]):
+                results = copy.deepcopy(loaded)
+                if policy:
+                    rng = np.random.default_rng([*key, view])
+                    results = self.ops.apply(results, policy, rng)
+                seed_generators(*key, 0 if self.paired else view)
+                packed = self.tails[leaf](results)
+                if packed is None:
+                    return None
+                views.append(packed)
+        return views
+
+
+@DATASETS.register_module()
+class ValidationDataset(_Subset):
+    """S_val: chosen images, through deterministic steps only.
+
+    Args:
+        dataset: A built mm data set.
+        indices: Which of its images are S_val.
+        seed: The run's seed; matters only if the steps do draw random numbers.
+        as_given: Whether the data set's pipeline is used as it is, instead of its
+            deterministic steps.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        indices: Sequence[int],
+        seed: int,
+        as_given: bool = False,
+    ) -> None:
+        super().__init__(dataset, indices)
+        self.seed = seed
+        self.pipelines: list[Compose] = [
+            leaf.pipeline if as_given else deterministic_pipeline(leaf.pipeline)
+            for leaf in leaf_datasets(dataset)
+        ]
+
+    def __getitem__(self, index: int) -> Any:
+        with generators_kept():
+            seed_generators(self.seed, index)
+            packed = self.pipelines[self._leaf(index)](self.get_data_info(index))
+        if packed is None:
+            path = self.get_data_info(index).get('img_path', f'image {index}')
+            raise RuntimeError(
+                f'the pipeline of S_val gives nothing for {path}; take the image out, '
+                'or mend train_cfg.policy_dataloader.dataset.pipeline'
+            )
+        return packed
+
+
+@FUNCTIONS.register_module()
+def collate_views(
+    samples: list[tuple[list[list[int]], list[Any]]],
+    collate: Callable[[list[Any]], Any],
+) -> dict[str, Any]:
+    """Turn B samples of L + 1 views each into L + 1 ordinary mini-batches.
+
+    Args:
+        samples: B pairs of the mini-batch's policies and L + 1 packed views.
+        collate: The collate function of the training's data loader.
+
+    Returns:
+        ``views``, L + 1 batches as the model expects them, and ``policies``,
+        (L, N_o) int64 candidate indices.
+    """
+    policies = samples[0][0]
+    views = zip(*(views for _, views in samples), strict=True)
+    return {
+        'views': [collate(list(view)) for view in views],
+        'policies': torch.tensor(policies),
+    }

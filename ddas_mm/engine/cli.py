@@ -1,0 +1,167 @@
+"""What the command line tools share: arguments, config, launch, errors."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from ddas_mm.engine.data_root import set_data_root
+from ddas_mm.engine.emit import HOOK, find_dicts
+from ddas_mm.errors import SettingError
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that MMDetection's tools share, and ``--data-root``."""
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--work-dir', help='folder of logs and results')
+    parser.add_argument(
+        '--data-root',
+        metavar='DIR',
+        help='root of the data in every data set and evaluator of the config',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override settings, e.g. train_dataloader.batch_size=2',
+    )
+    parser.add_argument(
+        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none'
+    )
+    # torch.distributed.launch passes it in either spelling
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+
+
+def add_train_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of training and search."""
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='PATH',
+        help='go on from a checkpoint; from the latest in the work_dir without PATH',
+    )
+    parser.add_argument(
+        '--amp', action='store_true', help='train with automatic mixed precision'
+    )
+    parser.add_argument('--seed', type=int, help='seed of all randomness')
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate to the number of processes',
+    )
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Read the config and put the command line's settings into it.
+
+    Raises:
+        SettingError: If the file is missing, or an argument does not fit it.
+    """
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    if not Path(args.config).is_file():
+        raise SettingError(f'config file {args.config!r} does not exist')
+    config = Config.fromfile(args.config)
+    config.launcher = args.launcher
+    _fill_loader_defaults(config)
+    if args.data_root is not None:
+        set_data_root(config, args.data_root)
+        for hook in find_dicts(config.get('custom_hooks') or [], HOOK):
+            hook['data_root'] = args.data_root
+    if args.cfg_options is not None:
+        config.merge_from_dict(args.cfg_options)
+    if args.work_dir is not None:
+        config.work_dir = args.work_dir
+    elif config.get('work_dir') is None:
+        config.work_dir = str(Path('work_dirs') / Path(args.config).stem)
+    return config
+
+
+def apply_train_arguments(config: Config, args: argparse.Namespace) -> None:
+    """Put ``--resume``, ``--seed`` and ``--auto-scale-lr`` into the config."""
+    if args.resume is not None:
+        config.resume = True
+        config.load_from = None if args.resume == 'auto' else args.resume
+    if args.seed is not None:
+        config.randomness = {**(config.get('randomness') or {}), 'seed': args.seed}
+    if args.auto_scale_lr:
+        if 'base_batch_size' not in (config.get('auto_scale_lr') or {}):
+            raise SettingError(
+                '--auto-scale-lr needs auto_scale_lr.base_batch_size in the config'
+            )
+        config.auto_scale_lr.enable = True
+
+
+def build_runner(config: Config) -> Runner:
+    """Build the runner, on the CPU too: with gloo, and without SyncBN."""
+    if not torch.cuda.is_available() and config.launcher == 'pytorch':
+        # torchrun sets OMP_NUM_THREADS=1, which is meant for GPUs
+        processes = int(os.environ['LOCAL_WORLD_SIZE'])
+        torch.set_num_threads(max((os.cpu_count() or 1) // processes, 1))
+        torch.distributed.init_process_group('gloo')
+        config.sync_bn = None
+        wrapper = dict(config.get('model_wrapper_cfg') or {})
+        wrapper.setdefault('type', 'MMDistributedDataParallel')
+        wrapper.setdefault('broadcast_buffers', False)
+        unused = config.get('find_unused_parameters', False)
+        wrapper.setdefault('find_unused_parameters', unused)
+        config.model_wrapper_cfg = {**wrapper, 'device_ids': None}
+    if 'runner_type' in config:
+        return RUNNERS.build(config)
+    return Runner.from_cfg(config)
+
+
+def run_tool(main: Callable[[], None]) -> None:
+    """Run a tool; a setting that is not usable ends it with one sentence."""
+    try:
+        main()
+    except SettingError as error:
+        name = Path(sys.argv[0]).name
+        print(f'{name}: error: {error}', file=sys.stderr)
+        sys.exit(2)
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+
+
+@contextmanager
+def nothing_left_on_error(folder: str) -> Iterator[None]:
+    """Remove what a start that fails by a setting has written into the work_dir."""
+    path = Path(folder)
+    before = set(path.iterdir()) if path.is_dir() else None
+    try:
+        yield
+    except SettingError:
+        if before is None:
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            for entry in set(path.iterdir()) - before:
+                if entry.is_dir():
+                    shutil.rmtree(entry, ignore_errors=True)
+                else:
+                    entry.unlink(missing_ok=True)
+        raise
+
+
+def _fill_loader_defaults(config: Config) -> None:
+    """Fill in what mmpretrain's own tool adds to its configs' data loaders."""
+    if config.get('default_scope') != 'mmpretrain':
+        return
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        loader = config.get(name)
+        if loader is not None:
+            loader.setdefault('collate_fn', {'type': 'default_collate'})
+            loader.setdefault('pin_memory', torch.cuda.is_available())
+            workers = loader.get('num_workers', 0) > 0
+            loader.setdefault('persistent_workers', workers)

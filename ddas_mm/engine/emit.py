@@ -1,0 +1,129 @@
+"""What a search emits: a policy to inherit from, and a config to train with."""
+
+from __future__ import annotations
+
+import pprint
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from ddas_mm.core import PolicySchedule, policy_to_dict
+from ddas_mm.core.policy_file import write_atomically
+from ddas_mm.engine.data_root import set_data_root
+from ddas_mm.errors import SettingError
+
+DIGITS = 6
+# MMEngine drops names that begin so: the policy stands once in the parsed config.
+POLICY_NAME = '__ddas_policy'
+AUGMENT, HOOK = 'DDASAugment', 'DDASHook'
+
+
+def find_retrain_config(retrain: str, search_config: str | None) -> Path:
+    """Return the retrain config's path, given relative to the search config.
+
+    Raises:
+        SettingError: If there is no such file.
+    """
+    folder = Path(search_config).parent if search_config else Path()
+    path = folder / retrain
+    if not path.is_file():
+        raise SettingError(
+            f'DDASHook.retrain {retrain!r} does not exist (looked for {str(path)!r}); '
+            'give the path of a training config relative to the search config, or None'
+        )
+    return path.resolve()
+
+
+def read_retrain_config(path: Path, data_root: str | None = None) -> Config:
+    """Read the config that the policy is put into.
+
+    Raises:
+        SettingError: If its training pipeline holds no DDASAugment.
+    """
+    config = Config.fromfile(path)
+    if data_root is not None:
+        set_data_root(config, data_root)
+    if not any(find_dicts(config.get('train_dataloader', {}), AUGMENT)):
+        raise SettingError(
+            f'DDASHook.retrain {str(path)!r} has no '
+            "dict(type='ddas_mm.DDASAugment') in train_dataloader.dataset.pipeline; "
+            'put one behind the steps that load image and annotations'
+        )
+    return config
+
+
+def emit_configs(
+    schedule: PolicySchedule,
+    folder: Path,
+    retrain: Path | None,
+    data_root: str | None = None,
+) -> list[Path]:
+    """Write ``ddas_policy.py`` and, where wanted, ``retrain_<name>.py``.
+
+    Args:
+        schedule: The policy that was found.
+        folder: Where to write, the search's work_dir.
+        retrain: The config to put the policy into.
+        data_root: Root of the data in it, where it differs.
+
+    Returns:
+        The files, ``policy.json`` first.
+    """
+    files = [folder / 'policy.json', folder / 'ddas_policy.py']
+    write_atomically(files[1], policy_source(schedule))
+    if retrain is not None:
+        files.append(folder / f'retrain_{retrain.stem}.py')
+        config = read_retrain_config(retrain, data_root)
+        write_atomically(files[2], retrain_source(config, schedule))
+    return files
+
+
+def policy_source(schedule: PolicySchedule, name: str = 'ddas_policy') -> str:
+    """Return the policy as one config variable, a row of probabilities per line."""
+    lines = [
+        '# Found by a DDAS search. To use it: list this file in _base_, then',
+        "# dict(type='ddas_mm.DDASAugment', policy=_base_.ddas_policy) in the pipeline",
+        "# and custom_hooks = [dict(type='ddas_mm.DDASHook')].",
+        f'{name} = dict(',
+    ]
+    for key, value in policy_to_dict(schedule).items():
+        if key in ('op_probs', 'candidates'):
+            rows = [f'        {_literal(row)},' for row in value]
+            lines += [f'    {key}=[', *rows, '    ],']
+        else:
+            lines.append(f'    {key}={_literal(value)},')
+    return '\n'.join([*lines, ')', ''])
+
+
+def retrain_source(config: Config, schedule: PolicySchedule) -> str:
+    """Return a complete training config with the policy in its pipeline."""
+    config = config.copy()
+    for step in find_dicts(config._cfg_dict, AUGMENT):
+        step['policy'] = POLICY_NAME
+    if not any(find_dicts(config.get('custom_hooks') or [], HOOK)):
+        hooks = list(config.get('custom_hooks') or [])
+        config.custom_hooks = [*hooks, {'type': f'ddas_mm.{HOOK}'}]
+    text = config.pretty_text.replace(f"'{POLICY_NAME}'", POLICY_NAME)
+    return f'{policy_source(schedule, POLICY_NAME)}\n{text}'
+
+
+def find_dicts(value: Any, type_name: str) -> Iterator[Any]:
+    """Yield every dict of a type in a nested config, whatever its scope prefix."""
+    if isinstance(value, dict):
+        found = value.get('type')
+        if isinstance(found, str) and found.rpartition('.')[2] == type_name:
+            yield value
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from find_dicts(item, type_name)
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, float):
+        return repr(round(value, DIGITS))
+    if isinstance(value, list):
+        return '[' + ', '.join(map(_literal, value)) + ']'
+    return pprint.pformat(value, sort_dicts=False, width=10**9)

@@ -1,0 +1,203 @@
+"""Snapshots while searching, progress while retraining."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.runner import IterBasedTrainLoop, Runner
+
+from ddas_mm.core import PolicySchedule, write_policy
+from ddas_mm.data.augment import live_schedules
+from ddas_mm.data.clock import CLOCK
+from ddas_mm.engine.checks import check_integer
+from ddas_mm.engine.emit import emit_configs, find_retrain_config, read_retrain_config
+from ddas_mm.engine.loop import DDASLoop
+from ddas_mm.engine.record import search_record
+from ddas_mm.errors import SettingError
+from ddas_mm.registry import HOOKS
+from ddas_mm.visualization import plot_policy
+
+
+def describe_row(schedule: PolicySchedule, index: int) -> str:
+    """Return one line about a row: p_tp and the most probable candidates."""
+    top = ', '.join(f'{name} {prob:.4f}' for name, prob in schedule.top(index))
+    return f'p_tp {schedule.total_prob[index]:.4f}, top {top}'
+
+
+@HOOKS.register_module()
+class DDASHook(Hook):
+    """The companion of ``ddas_mm.DDASLoop`` and of ``ddas_mm.DDASAugment``.
+
+    In a search it takes a snapshot of the policy after every epoch, writes
+    ``policy.json`` each time, and at the end ``ddas_policy.py``,
+    ``retrain_<name>.py`` and plots. In a training it tells DDASAugment's workers how
+    far the training is, and logs which row of the policy is active.
+
+    Args:
+        smooth: Size ``F_s`` of the mean filter over ``p_tp``, in search epochs.
+        retrain: Path of the training config that the policy is put into, relative to
+            the search config; None to emit the policy alone.
+        data_root: Root of the data in the emitted retrain config, where it differs
+            from the one written there.
+
+    Examples:
+        >>> custom_hooks = [
+        ...     dict(type='ddas_mm.DDASHook', smooth=6, retrain='retrain/my_net.py')
+        ... ]
+    """
+
+    priority = 'NORMAL'  # before CheckpointHook, which saves the snapshots
+
+    def __init__(
+        self,
+        smooth: int = 1,
+        retrain: str | None = None,
+        data_root: str | None = None,
+    ) -> None:
+        self.smooth = check_integer('DDASHook.smooth (F_s)', smooth, 1)
+        self.retrain, self.data_root = retrain, data_root
+        self._retrain_path: Path | None = None
+        self._snapshots: list[tuple[float, Any]] = []
+        self._seconds = 0.0  # of the search, summed over resumes
+        self._started = 0.0
+        self._row: int | None = None
+        self._counts = (0, 0)
+
+    def before_run(self, runner: Runner) -> None:
+        """Check at start that the retrain config can be emitted at the end."""
+        if self.retrain is not None and isinstance(runner.train_loop, DDASLoop):
+            self._retrain_path = find_retrain_config(self.retrain, runner.cfg.filename)
+            read_retrain_config(self._retrain_path, self.data_root)
+
+    def before_train(self, runner: Runner) -> None:
+        """Start the clock."""
+        self._started = time.perf_counter()
+        if isinstance(runner.train_loop, DDASLoop):
+            return
+        if not live_schedules():
+            raise SettingError(
+                'custom_hooks has a DDASHook, but no DDASAugment with a policy is in '
+                "the running pipeline: set dict(type='ddas_mm.DDASAugment', "
+                'policy=...) in train_dataloader.dataset.pipeline, which does not '
+                'follow a changed train_pipeline by itself'
+            )
+        CLOCK.reset()
+        self._tell_progress(runner)
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Tell the workers the epoch's progress, before they are asked for data."""
+        if not isinstance(runner.train_loop, DDASLoop):
+            self._tell_progress(runner)
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None
+    ) -> None:
+        """Tell the workers of an iteration-based training its progress."""
+        if isinstance(runner.train_loop, IterBasedTrainLoop):
+            self._tell_progress(runner)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Take a snapshot of the policy, or log how many images were augmented."""
+        if isinstance(runner.train_loop, DDASLoop):
+            self._snapshot(runner)
+        else:
+            self._log_counts(runner)
+
+    def after_train(self, runner: Runner) -> None:
+        """Emit what the search has found."""
+        if not isinstance(runner.train_loop, DDASLoop) or runner.rank != 0:
+            return
+        schedule = self._schedule(runner)
+        folder = Path(runner.work_dir)
+        written = emit_configs(schedule, folder, self._retrain_path, self.data_root)
+        written += plot_policy(schedule, folder)
+        runner.logger.info(
+            'DDAS search done: ' + ', '.join(str(path) for path in written)
+        )
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Put what a resume of the search needs into the checkpoint."""
+        loop = runner.train_loop
+        if isinstance(loop, DDASLoop):
+            checkpoint['ddas'] = {
+                'policy': loop.policy.state_dict(),
+                'candidates': loop.space.candidates,
+                'snapshots': self._snapshots,
+                'skipped_steps': loop.skipped_steps,
+                'seconds': self._elapsed(),
+            }
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Take the search up where the checkpoint left it (not for ``load_from``)."""
+        loop = runner.train_loop
+        if not isinstance(loop, DDASLoop) or not runner._resume:
+            return
+        state = checkpoint.get('ddas')
+        if state is None:
+            raise SettingError(
+                f'{runner._load_from} is no checkpoint of a search: it holds no policy'
+            )
+        if tuple(state['candidates']) != loop.space.candidates:
+            raise SettingError(
+                f'{runner._load_from} was searched in another train_cfg.space; '
+                'resume with the space that the search was started with'
+            )
+        loop.policy.load_state_dict(state['policy'])
+        loop.skipped_steps = state['skipped_steps']
+        self._snapshots = list(state['snapshots'])
+        self._seconds = state['seconds']
+
+    def _elapsed(self) -> float:
+        return self._seconds + time.perf_counter() - self._started
+
+    def _schedule(self, runner: Runner) -> PolicySchedule:
+        record = search_record(runner, len(self._snapshots), self._elapsed())
+        return PolicySchedule.from_snapshots(
+            runner.train_loop.space, self._snapshots, self.smooth, record
+        )
+
+    def _snapshot(self, runner: Runner) -> None:
+        policy = runner.train_loop.policy
+        snapshot = policy.total_prob.item(), policy.op_probs.detach().numpy()
+        self._snapshots.append(snapshot)
+        schedule = self._schedule(runner)
+        if runner.rank == 0:
+            write_policy(schedule, Path(runner.work_dir) / 'policy.json')
+        runner.logger.info(
+            f'DDAS epoch {runner.epoch + 1} of {runner.max_epochs}: '
+            f'p_tp {snapshot[0]:.4f}, '
+            + ', '.join(f'{name} {prob:.4f}' for name, prob in schedule.top(-1, 5))
+        )
+
+    def _tell_progress(self, runner: Runner) -> None:
+        loop = runner.train_loop
+        by_iter = isinstance(loop, IterBasedTrainLoop)
+        done, total = (
+            (loop.iter, loop.max_iters) if by_iter else (loop.epoch, loop.max_epochs)
+        )
+        progress = (done + 0.5) / total
+        CLOCK.set(progress, 0 if by_iter else loop.epoch)
+        schedule = live_schedules()[0]
+        row = schedule.row_index(progress)
+        runner.message_hub.update_scalar('train/ddas/row', row)
+        runner.message_hub.update_scalar(
+            'train/ddas/total_prob', schedule.total_prob[row]
+        )
+        if row != self._row:
+            self._row = row
+            runner.logger.info(
+                f'DDAS: {"iteration" if by_iter else "epoch"} {done + 1} of {total} '
+                f'uses row {row + 1} of {len(schedule)}: {describe_row(schedule, row)}'
+            )
+
+    def _log_counts(self, runner: Runner) -> None:
+        seen, augmented = CLOCK.read_counts()
+        new, changed = seen - self._counts[0], augmented - self._counts[1]
+        self._counts = seen, augmented
+        if new:
+            runner.logger.info(
+                f'DDAS: {changed} of {new} images augmented ({changed / new:.1%})'
+            )

@@ -1,0 +1,50 @@
+"""Train a network, with a searched policy or without."""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from ddas_mm.engine.cli import (
+    add_common_arguments,
+    add_train_arguments,
+    apply_train_arguments,
+    build_runner,
+    load_config,
+    nothing_left_on_error,
+    run_tool,
+)
+
+EXAMPLES = """examples:
+  python tools/train.py work_dirs/ddas_retinanet_r50_coco/retrain_retinanet_r50_coco.py
+  bash tools/dist_train.sh CONFIG 8 --amp
+"""
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_common_arguments(parser)
+    add_train_arguments(parser)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train."""
+    args = parse_args()
+    config = load_config(args)
+    apply_train_arguments(config, args)
+    if args.amp:
+        config.optim_wrapper.type = 'AmpOptimWrapper'
+        config.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    with nothing_left_on_error(config.work_dir):
+        build_runner(config).train()
+
+
+if __name__ == '__main__':
+    run_tool(main)
