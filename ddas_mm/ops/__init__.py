@@ -5,7 +5,7 @@ from .constants import Constants, resolve_constants
 from .kernels import Geometry, Kernel, Pixels, Rng
 from .levels import LevelMap
 from .sample import Sample
-from .spaces import SPACES, expand_candidates
+from .spaces import SPACES, erasing_candidates, expand_candidates
 from .spec import OpSpec
 from .table import TABLES, get_op, register_op
 
@@ -22,6 +22,7 @@ __all__ = [
     'Sample',
     'apply_op',
     'apply_to_sample',
+    'erasing_candidates',
     'expand_candidates',
     'get_op',
     'register_op',

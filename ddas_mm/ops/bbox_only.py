@@ -9,7 +9,7 @@ import numpy as np
 from .boxes import crop_bounds
 from .constants import Constants
 from .kernels import Kernel, Rng
-from .sample import Sample
+from .sample import Polygons, Sample
 
 # Policy probability 1, of which Zoph et al. pass a third on to each box.
 _SKIP_BELOW = 2 / 3
@@ -39,61 +39,63 @@ class PerBox:
         """Return the sample with the content of the chosen boxes transformed."""
         if len(sample.boxes) == 0:
             return sample
-        canvas = replace(sample, image=sample.image.copy())
-        for index in rng.permutation(len(sample.boxes)):
+        canvas = _Canvas(sample)
+        for index in map(int, rng.permutation(len(sample.boxes))):
             if rng.random() >= _SKIP_BELOW:
-                content, bounds = _cut(canvas, int(index))
+                content = canvas.cut(index)
                 changed = self.kernel(content, argument, rng, constants)
-                canvas = _pasted(canvas, sample, int(index), content, changed, bounds)
-        return canvas
+                canvas.paste(index, content, changed)
+        return replace(
+            sample, image=canvas.image, masks=canvas.masks, seg_map=canvas.seg_map
+        )
 
 
-Bounds = tuple[int, int, int, int]
+class _Canvas:
+    """A sample to paint on: what is painted on is copied first, each array once."""
 
+    def __init__(self, sample: Sample) -> None:
+        self.sample = sample
+        self.image = sample.image.copy()
+        self.masks = sample.masks
+        self.seg_map = sample.seg_map
 
-def _cut(sample: Sample, index: int) -> tuple[Sample, Bounds]:
-    """Return views of one box's content, with its own mask and box, and its place."""
-    top, bottom, left, right = bounds = crop_bounds(
-        sample.boxes[index], *sample.image.shape[:2]
-    )
-    window = slice(top, bottom), slice(left, right)
-    image = sample.image[window]
-    seg_map = None if sample.seg_map is None else sample.seg_map[window]
-    if sample.masks is None:
-        return Sample(image, seg_map=seg_map), bounds
-    if isinstance(sample.masks, np.ndarray):
-        masks = sample.masks[index : index + 1, top:bottom, left:right]
-    else:
-        masks = [[_shifted(points, -left, -top) for points in sample.masks[index]]]
-    box = sample.boxes[index : index + 1] - np.float32((left, top, left, top))
-    return Sample(image, box, masks, seg_map), bounds
-
-
-def _pasted(
-    canvas: Sample,
-    original: Sample,
-    index: int,
-    content: Sample,
-    changed: Sample,
-    bounds: Bounds,
-) -> Sample:
-    """Write changed content back; arrays still shared with the input are copied."""
-    top, bottom, left, right = bounds
-    canvas.image[top:bottom, left:right] = changed.image
-    if changed.seg_map is not content.seg_map:
-        if canvas.seg_map is original.seg_map:
-            canvas = replace(canvas, seg_map=original.seg_map.copy())
-        canvas.seg_map[top:bottom, left:right] = changed.seg_map
-    if changed.masks is not content.masks:
-        if canvas.masks is original.masks:
-            canvas = replace(canvas, masks=original.masks.copy())
-        if isinstance(canvas.masks, np.ndarray):
-            canvas.masks[index, top:bottom, left:right] = changed.masks[0]
+    def cut(self, index: int) -> Sample:
+        """Return views of one box's content, with its own box and mask."""
+        top, bottom, left, right = self._bounds(index)
+        image = self.image[top:bottom, left:right]
+        seg_map = None
+        if self.seg_map is not None:
+            seg_map = self.seg_map[top:bottom, left:right]
+        if self.masks is None:
+            return Sample(image, seg_map=seg_map)
+        masks: np.ndarray | Polygons
+        if isinstance(self.masks, np.ndarray):
+            masks = self.masks[index : index + 1, top:bottom, left:right]
         else:
-            canvas.masks[index] = [
-                _shifted(points, left, top) for points in changed.masks[0]
-            ]
-    return canvas
+            masks = [[_shifted(points, -left, -top) for points in self.masks[index]]]
+        origin = np.array([left, top, left, top], dtype=np.float32)
+        return Sample(image, self.sample.boxes[index, None] - origin, masks, seg_map)
+
+    def paste(self, index: int, content: Sample, changed: Sample) -> None:
+        """Put content back that a kernel has changed."""
+        top, bottom, left, right = self._bounds(index)
+        self.image[top:bottom, left:right] = changed.image
+        if self.seg_map is not None and changed.seg_map is not content.seg_map:
+            if self.seg_map is self.sample.seg_map:
+                self.seg_map = self.seg_map.copy()
+            self.seg_map[top:bottom, left:right] = changed.seg_map
+        if self.masks is None or changed.masks is content.masks:
+            return
+        assert changed.masks is not None
+        if self.masks is self.sample.masks:
+            self.masks = self.masks.copy()
+        if isinstance(self.masks, np.ndarray):
+            self.masks[index, top:bottom, left:right] = changed.masks[0]
+        else:
+            self.masks[index] = [_shifted(p, left, top) for p in changed.masks[0]]
+
+    def _bounds(self, index: int) -> tuple[int, int, int, int]:
+        return crop_bounds(self.sample.boxes[index], *self.image.shape[:2])
 
 
 def _shifted(points: np.ndarray, x: float, y: float) -> np.ndarray:

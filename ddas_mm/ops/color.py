@@ -9,9 +9,9 @@ from .bands import bands
 from .blend import blend, blend_table
 
 _LEVELS = np.arange(256)
-_PILLOW_GREY = np.array([19595, 38470, 7471]) / 65536  # ITU-R 601-2, 16 bits
+_PILLOW_GREY = np.array([19595, 38470, 7471, 32768]) / 65536  # ITU-R 601-2, rounded
 # tf.image.rgb_to_grayscale on [0, 1], back to uint8 with the factor 255.5 (A2).
-_ZOPH_GREY = np.array([0.2989, 0.5870, 0.1140]) * 255.5 / 255
+_ZOPH_GREY = np.array([0.2989, 0.5870, 0.1140, 0]) * 255.5 / 255
 
 
 def invert(image: np.ndarray) -> np.ndarray:
@@ -54,42 +54,45 @@ def contrast(image: np.ndarray, factor: float, channel_order: str) -> np.ndarray
 
     Zoph et al. blend with H * W / 256 by mistake (A5.1); we do not, in either table.
     """
-    grey = _grey(image, _PILLOW_GREY, 0, channel_order)
-    mean = int(cv2.mean(grey)[0] + 0.5)
+    height, width = image.shape[:2]
+    total = sum(
+        int(_grey(image[rows], _PILLOW_GREY, channel_order).sum(dtype=np.int64))
+        for rows in bands(height, width)
+    )
+    mean = int(total / (height * width) + 0.5)
     return cv2.LUT(image, blend_table(mean, factor))
 
 
 def color_pillow(image: np.ndarray, factor: float, channel_order: str) -> np.ndarray:
     """Blend with the grey image (``ImageEnhance.Color``); factor 1 is identity."""
-    return _blend_with_grey(image, factor, _PILLOW_GREY, 0, channel_order)
+    return _blend_with_grey(image, factor, _PILLOW_GREY, channel_order)
 
 
 def color_zoph(image: np.ndarray, factor: float, channel_order: str) -> np.ndarray:
     """Blend with Zoph et al.'s grey image, which is truncated; factor 1 is identity."""
-    return _blend_with_grey(image, factor, _ZOPH_GREY, -0.5, channel_order)
+    return _blend_with_grey(image, factor, _ZOPH_GREY, channel_order)
 
 
 def _blend_with_grey(
-    image: np.ndarray,
-    factor: float,
-    weights: np.ndarray,
-    offset: float,
-    channel_order: str,
+    image: np.ndarray, factor: float, weights: np.ndarray, channel_order: str
 ) -> np.ndarray:
     out = np.empty_like(image)
     for rows in bands(*image.shape[:2]):
-        grey = _grey(image[rows], weights, offset, channel_order)
+        grey = _grey(image[rows], weights, channel_order)
         cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR, dst=out[rows])
         blend(out[rows], image[rows], factor)
     return out
 
 
-def _grey(
-    image: np.ndarray, weights: np.ndarray, offset: float, channel_order: str
-) -> np.ndarray:
-    """(H, W) uint8: weighted sum of the channels plus ``offset``, rounded."""
-    ordered = weights if channel_order == 'rgb' else weights[::-1]
-    return cv2.transform(image, np.append(ordered, offset)[None])
+def _grey(image: np.ndarray, weights: np.ndarray, channel_order: str) -> np.ndarray:
+    """(H, W) uint8: truncated ``weights[:3] @ (R, G, B) + weights[3]``.
+
+    In float32, where Pillow's sums of 16-bit weights are exact.
+    """
+    if channel_order == 'bgr':
+        weights = weights[[2, 1, 0, 3]]
+    grey = cv2.transform(image.astype(np.float32), weights[None])
+    return grey.astype(np.uint8)
 
 
 def autocontrast_pillow(image: np.ndarray) -> np.ndarray:

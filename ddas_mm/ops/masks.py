@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .affine import Affine
+from .place import Move
 from .sample import Polygons
-from .warp import Move
 
 
 def warp_masks(

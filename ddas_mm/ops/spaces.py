@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
+from .apply import apply_to_sample
+from .constants import Constants
 from .levels import check_level
+from .sample import Sample
 from .table import get_op
 
 Candidate = tuple[str, int | None]
@@ -111,6 +116,36 @@ def expand_candidates(
         for spec in specs
         for level in (levels if spec.takes_level else (None,))
     )
+
+
+def erasing_candidates(
+    candidates: Iterable[Candidate], constants: Constants, height: int, width: int
+) -> tuple[Candidate, ...]:
+    """Return the candidates that push a whole image out of sight.
+
+    Shifts of the detection table are absolute pixels of a 640 x 480 image; smaller
+    training images need smaller constants (``translate_const``).
+
+    Args:
+        candidates: As :func:`expand_candidates` gives them.
+        constants: Settings of the table that the candidates belong to.
+        height: Image height in pixels.
+        width: Image width in pixels.
+    """
+    whole = np.array([[0, 0, width, height]], dtype=np.float32)
+    sample = Sample(np.zeros((height, width, 3), dtype=np.uint8), whole)
+    found = []
+    for name, level in candidates:
+        spec = get_op(constants.table, name)
+        if spec.moves_boxes:
+            # Either sign leaves as much of the image, so any generator will do.
+            rng = np.random.default_rng(0)
+            left, top, right, bottom = apply_to_sample(
+                spec, level, sample, rng, constants
+            ).boxes[0]
+            if right <= left or bottom <= top:
+                found.append((name, level))
+    return tuple(found)
 
 
 def _check_collection(setting: str, values: Sequence[Any]) -> None:
