@@ -84,11 +84,13 @@ follow() {
 
 # pip ARGS: into the log; on failure the end of the log is shown.
 pip() {
-  local from
+  local from output
   from=$(($(wc -l <"$log") + 1))
   printf '%s\n' "+ pip $*" >>"$log"
   "$py" -m pip "$@" 2>&1 | follow && return 0
-  tail -n "+$from" "$log" | grep -v 'is ignored: it is' | tail -n 25 >&2
+  output=$(tail -n "+$from" "$log" | grep -vE 'is ignored: it is|^Requirement already')
+  grep -m 5 -E ': (fatal )?error: ' <<<"$output" >&2 || true
+  tail -n 12 <<<"$output" >&2
   die "pip failed; the whole output is in $log"
 }
 
