@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from .affine import Affine
-
-_CORNERS = np.array([0, 1, 2, 1, 2, 3, 0, 3])  # x1y1, x2y1, x2y2, x1y2
 
 
 def clip_boxes(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
     """Clip (N, 4) boxes to the image; a box outside becomes a line on its border."""
     limits = np.array([width, height, width, height], dtype=boxes.dtype)
-    return np.clip(boxes, 0, limits)
+    return np.minimum(np.maximum(boxes, 0), limits)
 
 
 def warp_boxes(
@@ -34,9 +34,25 @@ def warp_boxes(
     """
     if len(boxes) == 0:
         return boxes
-    corners = affine.forward(boxes[:, _CORNERS].reshape(-1, 2)).reshape(-1, 4, 2)
-    hulls = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+    matrix, offset = _hull_map(affine)
+    hulls = boxes.astype(np.float64) @ matrix + offset
+    # Rounding may turn a box without area inside out.
+    np.maximum(hulls[:, 2:], hulls[:, :2], out=hulls[:, 2:])
     return clip_boxes(hulls, height, width).astype(np.float32)
+
+
+@lru_cache(maxsize=64)
+def _hull_map(affine: Affine) -> tuple[np.ndarray, np.ndarray]:
+    """(4, 4) and (4,): the hull of a moved box is ``box @ matrix + offset``.
+
+    Of both ends of a side, a positive coefficient takes the nearer one to the near side
+    of the hull and a negative one the farther.
+    """
+    origin = affine.forward(np.zeros((1, 2)))
+    linear = affine.forward(np.eye(2)) - origin
+    rising, falling = np.maximum(linear, 0), np.minimum(linear, 0)
+    matrix = np.block([[rising, falling], [falling, rising]])
+    return matrix, np.tile(origin[0], 2)
 
 
 def crop_bounds(box: np.ndarray, height: int, width: int) -> tuple[int, int, int, int]:

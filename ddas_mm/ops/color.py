@@ -16,7 +16,7 @@ _ZOPH_GREY = np.array([0.2989, 0.5870, 0.1140, 0]) * 255.5 / 255
 
 def invert(image: np.ndarray) -> np.ndarray:
     """Return 255 - v (``ImageOps.invert``)."""
-    return cv2.bitwise_not(image)
+    return np.invert(image)
 
 
 def posterize(image: np.ndarray, bits: float) -> np.ndarray:
@@ -120,18 +120,17 @@ def _stretch(image: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
 def equalize(image: np.ndarray) -> np.ndarray:
     """Equalize each channel's histogram (``ImageOps.equalize``; Zoph et al. agree)."""
     planes = list(cv2.split(image))
-    tables = _equalizing_tables(planes)
-    for plane, table in zip(planes, tables, strict=True):
+    for plane, table in zip(planes, _equalizing_tables(image), strict=True):
         cv2.LUT(plane, table, dst=plane)
     return cv2.merge(planes)
 
 
-def _equalizing_tables(planes: list[np.ndarray]) -> np.ndarray:
+def _equalizing_tables(image: np.ndarray) -> np.ndarray:
     """(3, 256) uint8; the identity where one grey level fills (almost) all."""
-    counts = [cv2.calcHist([plane], [0], None, [256], [0, 256]) for plane in planes]
+    counts = [cv2.calcHist([image], [c], None, [256], [0, 256]) for c in range(3)]
     histogram = np.concatenate(counts, axis=1).T.astype(np.int64)
     last = 255 - (histogram[:, ::-1] > 0).argmax(axis=1)[:, None]
-    step = (planes[0].size - np.take_along_axis(histogram, last, axis=1)) // 255
+    step = (image[..., 0].size - np.take_along_axis(histogram, last, axis=1)) // 255
     below = np.cumsum(histogram, axis=1) - histogram
     table = np.minimum((below + step // 2) // np.maximum(step, 1), 255)
     return np.where(step == 0, _LEVELS, table).astype(np.uint8)

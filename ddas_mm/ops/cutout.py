@@ -8,6 +8,7 @@ import numpy as np
 
 from .constants import Constants
 from .kernels import Rng, side_scale
+from .place import paint
 from .sample import Sample
 
 
@@ -68,5 +69,5 @@ def _covered(
     image = sample.image.copy()
     # Slices cut off at the far end by themselves.
     top, left = max(0, row - pad_y), max(0, column - pad_x)
-    image[top : row + pad_y, left : column + pad_x] = constants.cutout_colour
+    paint(image[top : row + pad_y, left : column + pad_x], constants.cutout_colour)
     return replace(sample, image=image)

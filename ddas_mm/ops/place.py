@@ -38,8 +38,14 @@ def place(
 
 def filled(like: np.ndarray, height: int, width: int, fill: Fill) -> np.ndarray:
     """Return an empty canvas with the dtype and channels of ``like``."""
-    line = np.empty((width, *like.shape[2:]), dtype=like.dtype)
-    line[...] = fill
-    out = np.empty((height, *line.shape), dtype=like.dtype)
-    out[...] = line  # line by line: many times faster than three values at a time
+    out = np.empty((height, width, *like.shape[2:]), dtype=like.dtype)
+    paint(out, fill)
     return out
+
+
+def paint(area: np.ndarray, fill: Fill) -> None:
+    """Write one colour over an array (H, W[, 3])."""
+    # Whole lines are many times faster than three values at a time.
+    line = np.empty(area.shape[1:], dtype=area.dtype)
+    line[...] = fill
+    area[...] = line

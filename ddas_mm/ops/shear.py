@@ -6,6 +6,7 @@ A vertical shear is one of the transposed image.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 
@@ -16,6 +17,7 @@ Run = tuple[slice, slice, slice]
 """Lines, output columns and input columns that one copy moves."""
 
 
+@lru_cache(maxsize=64)
 def plan_shear(row: Row, grid: Grid, height: int, width: int) -> Move:
     """Return the function that shifts every line by its own number of pixels.
 

@@ -44,12 +44,12 @@ def _unturned(rows: tuple[Row, Row], grid: Grid, height: int, width: int) -> Mov
 
 def _mirrored(rows: tuple[Row, Row], grid: Grid, height: int, width: int) -> Move:
     del rows, grid, height, width  # always about the middle: nothing leaves
-    return lambda array, _: _flip(array, 1)
+    return lambda array, _: _flipped(array)
 
 
 def _upended(rows: tuple[Row, Row], grid: Grid, height: int, width: int) -> Move:
     del rows, grid, height, width
-    return lambda array, _: _flip(array, 0)
+    return lambda array, _: array[::-1].copy()
 
 
 def _turned(rows: tuple[Row, Row], grid: Grid, height: int, width: int) -> Move:
@@ -72,10 +72,10 @@ _TURNS: dict[tuple[float, float, float, float], Callable[..., Move]] = {
 }
 
 
-def _flip(array: np.ndarray, code: int) -> np.ndarray:
+def _flipped(array: np.ndarray) -> np.ndarray:
     if array.dtype == np.uint8:
-        return cv2.flip(array, code)
-    return np.ascontiguousarray(np.flip(array, axis=1 if code else 0))
+        return cv2.flip(array, 1)
+    return np.ascontiguousarray(array[:, ::-1])
 
 
 def _rotated(array: np.ndarray) -> np.ndarray:
