@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Set the environment up, then check lint, format and tests.
+# Set the environment up, then check lint, format, types and tests.
 #
 #   bash tools/run_tests.sh [default|classic] [pytest arguments ...]
 set -euo pipefail
@@ -16,5 +16,9 @@ echo '[tests] ruff check'
 "$bin/ruff" check .
 echo '[tests] ruff format --check'
 "$bin/ruff" format --check .
+if [[ $stack == default ]]; then # numpy and torch of the classic stack are typed otherwise
+  echo '[tests] mypy ddas_mm/core ddas_mm/ops'
+  "$bin/mypy" ddas_mm/core ddas_mm/ops
+fi
 echo "[tests] pytest $*"
 exec "$bin/python" -m pytest "$@"
