@@ -97,6 +97,7 @@ def test_no_handwritten_digit_is_in_two_splits():
     assert set(parts['train']) != set(digits.partition(labels, seed=1)['train'])
 
 
+@pytest.mark.filterwarnings('ignore:__array__:DeprecationWarning')  # pycocotools
 @pytest.mark.parametrize('split', list(digits.SPLITS))
 def test_annotations_load_in_pycocotools_and_fit_the_images(made, split):
     coco_api = pytest.importorskip('pycocotools.coco')
