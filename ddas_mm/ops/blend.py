@@ -14,7 +14,12 @@ from .bands import bands
 _TRUNCATE = -0.5 + 1e-3
 
 
-def blend(degenerate: np.ndarray, image: np.ndarray, factor: float) -> np.ndarray:
+def blend(
+    degenerate: np.ndarray,
+    image: np.ndarray,
+    factor: float,
+    image32: np.ndarray | None = None,
+) -> np.ndarray:
     """Return ``degenerate + factor * (image - degenerate)``, clipped and truncated.
 
     float32 as in Pillow's ``Image.blend`` and in Zoph et al., which agree bit by bit.
@@ -24,27 +29,29 @@ def blend(degenerate: np.ndarray, image: np.ndarray, factor: float) -> np.ndarra
             which saves the time of a new image.
         image: (H, W, 3) uint8, what factor 1 gives.
         factor: Any number >= 0; above 1 extrapolates.
+        image32: ``image`` as float32, where the caller has it. **Overwritten**, too.
     """
     if _is_exact(factor):
         weights = factor, degenerate, 1 - factor, _TRUNCATE
         return cv2.addWeighted(image, *weights, dst=degenerate)
     for rows in bands(*image.shape[:2]):
-        degenerate[rows] = _exact(degenerate[rows], image[rows], factor)
+        high = image[rows].astype(np.float32) if image32 is None else image32[rows]
+        degenerate[rows] = _exact(degenerate[rows], high, factor)
     return degenerate
 
 
 def blend_table(degenerate: int, factor: float) -> np.ndarray:
     """Return :func:`blend` of all 256 grey levels with one grey level, (256,) uint8."""
-    return _exact(np.full(256, degenerate), np.arange(256), factor)
+    return _exact(np.full(256, degenerate), np.arange(256, dtype=np.float32), factor)
 
 
-def _exact(degenerate: np.ndarray, image: np.ndarray, factor: float) -> np.ndarray:
+def _exact(degenerate: np.ndarray, image32: np.ndarray, factor: float) -> np.ndarray:
+    """Blend in float32; uses up ``image32``."""
     low = degenerate.astype(np.float32)
-    value = image.astype(np.float32)
-    value -= low
-    value *= np.float32(factor)
-    value += low
-    return np.clip(value, 0, 255, out=value).astype(np.uint8)
+    image32 -= low
+    image32 *= np.float32(factor)
+    image32 += low
+    return np.clip(image32, 0, 255, out=image32).astype(np.uint8)
 
 
 @lru_cache(maxsize=1024)
@@ -54,7 +61,7 @@ def _is_exact(factor: float) -> bool:
     It does, but for a few factors (1.18 is one) whose products fall just below whole
     numbers in float32.
     """
-    expected = _exact(_LOW, _HIGH, factor)
+    expected = _exact(_LOW, _HIGH.astype(np.float32), factor)
     fast = cv2.addWeighted(_HIGH, factor, _LOW, 1 - factor, _TRUNCATE)
     return bool(np.array_equal(fast, expected))
 

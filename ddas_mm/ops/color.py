@@ -56,8 +56,8 @@ def contrast(image: np.ndarray, factor: float, channel_order: str) -> np.ndarray
     """
     height, width = image.shape[:2]
     total = sum(
-        int(_grey(image[rows], _PILLOW_GREY, channel_order).sum(dtype=np.int64))
-        for rows in bands(height, width)
+        int(_grey(band, _PILLOW_GREY, channel_order).sum(dtype=np.int64))
+        for band in (image[rows].astype(np.float32) for rows in bands(height, width))
     )
     mean = int(total / (height * width) + 0.5)
     return cv2.LUT(image, blend_table(mean, factor))
@@ -78,21 +78,21 @@ def _blend_with_grey(
 ) -> np.ndarray:
     out = np.empty_like(image)
     for rows in bands(*image.shape[:2]):
-        grey = _grey(image[rows], weights, channel_order)
+        image32 = image[rows].astype(np.float32)
+        grey = _grey(image32, weights, channel_order)
         cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR, dst=out[rows])
-        blend(out[rows], image[rows], factor)
+        blend(out[rows], image[rows], factor, image32)
     return out
 
 
-def _grey(image: np.ndarray, weights: np.ndarray, channel_order: str) -> np.ndarray:
+def _grey(image32: np.ndarray, weights: np.ndarray, channel_order: str) -> np.ndarray:
     """(H, W) uint8: truncated ``weights[:3] @ (R, G, B) + weights[3]``.
 
     In float32, where Pillow's sums of 16-bit weights are exact.
     """
     if channel_order == 'bgr':
         weights = weights[[2, 1, 0, 3]]
-    grey = cv2.transform(image.astype(np.float32), weights[None])
-    return grey.astype(np.uint8)
+    return cv2.transform(image32, weights[None]).astype(np.uint8)
 
 
 def autocontrast_pillow(image: np.ndarray) -> np.ndarray:
