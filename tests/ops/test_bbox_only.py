@@ -125,6 +125,15 @@ def test_each_box_is_taken_with_probability_one_third():
     assert np.all(np.abs(taken / 900 - 1 / 3) < 0.06)  # four standard deviations
 
 
+def test_boxes_are_taken_from_two_thirds_on(scripted):
+    image = np.random.default_rng(0).integers(0, 256, (9, 20, 3), dtype=np.uint8)
+    boxes = np.float32([[0, 0, 7, 8], [10, 0, 19, 8]])
+    script = scripted([('shuffle', [1, 0]), ('float01', 0.667), ('float01', 0.666)])
+    out, _ = apply_op('detection', 'Flip_Only_BBoxes', None, image, boxes, script)
+    np.testing.assert_array_equal(out[:, :10], image[:, :10])
+    np.testing.assert_array_equal(out[:, 10:], image[:, 10:][:, ::-1])
+
+
 @pytest.mark.parametrize(
     'name', ['Rotate_Only_BBoxes', 'Cutout_Only_BBoxes', 'BBox_Cutout']
 )

@@ -48,8 +48,10 @@ def test_detection_arguments_are_the_references(needs_golden, golden_json):
                 assert arguments == []
                 continue
             value = spec.level_map(int(level), constants)
-            # float32 in the reference for some, so not always the same double.
-            assert np.float32(value) == np.float32(arguments[0]), (name, level)
+            # To the last bit: it decides where pixels are truncated. Shears are
+            # float32 in the reference.
+            exact = float(np.float32(value)) if 'Shear' in name else value
+            assert exact == arguments[0], (name, level)
 
 
 @pytest.mark.parametrize('level', range(31))
