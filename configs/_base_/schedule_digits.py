@@ -2,6 +2,7 @@
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=20)
 optim_wrapper = dict(
     type='OptimWrapper',
+    clip_grad=dict(max_norm=10),  # a start from scratch explodes without
     optimizer=dict(type='SGD', lr=0.03, momentum=0.9, weight_decay=1e-4),
 )
 param_scheduler = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import weakref
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from ddas_mm.data.space import CandidateOps
 from ddas_mm.errors import SettingError
 from ddas_mm.registry import TRANSFORMS
 
+_ordinals = itertools.count()
 _live: weakref.WeakSet[DDASAugment] = weakref.WeakSet()
 
 
@@ -69,7 +71,7 @@ class DDASAugment(BaseTransform):
         if self.schedule is not None:
             self.ops = CandidateOps(self.schedule.space)
             # Tells the streams of several transforms in one worker apart.
-            self.ordinal = len(_live)
+            self.ordinal = next(_ordinals)
             _live.add(self)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:

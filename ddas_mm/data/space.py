@@ -85,9 +85,7 @@ class CandidateOps:
                 (get_op(space.table, name), level) for name, level in space.candidates
             ]
             for spec, level in self.candidates:
-                expand_candidates(
-                    space.table, [spec.name], [] if level is None else [level]
-                )
+                spec.argument(level, np.random.default_rng(0), self.constants)
         except (TypeError, ValueError) as error:
             raise SettingError(f'the policy cannot be applied: {error}') from None
 

@@ -17,6 +17,12 @@ from ddas_mm.errors import SettingError
 DIGITS = 6
 # MMEngine drops names that begin so: the policy stands once in the parsed config.
 POLICY_NAME = '__ddas_policy'
+INHERIT = """# Found by a DDAS search. To use it, list this file in _base_, put
+# dict(type='ddas_mm.DDASAugment', policy=_base_.ddas_policy) into the pipeline, and
+# add custom_hooks = [dict(type='ddas_mm.DDASHook')].
+"""
+RETRAIN = """# A training with the policy that a DDAS search has found; runs as it is.
+"""
 AUGMENT, HOOK = 'DDASAugment', 'DDASHook'
 
 
@@ -72,7 +78,7 @@ def emit_configs(
         The files, ``policy.json`` first.
     """
     files = [folder / 'policy.json', folder / 'ddas_policy.py']
-    write_atomically(files[1], policy_source(schedule))
+    write_atomically(files[1], INHERIT + policy_source(schedule))
     if retrain is not None:
         files.append(folder / f'retrain_{retrain.stem}.py')
         config = read_retrain_config(retrain, data_root)
@@ -82,12 +88,7 @@ def emit_configs(
 
 def policy_source(schedule: PolicySchedule, name: str = 'ddas_policy') -> str:
     """Return the policy as one config variable, a row of probabilities per line."""
-    lines = [
-        '# Found by a DDAS search. To use it: list this file in _base_, then',
-        "# dict(type='ddas_mm.DDASAugment', policy=_base_.ddas_policy) in the pipeline",
-        "# and custom_hooks = [dict(type='ddas_mm.DDASHook')].",
-        f'{name} = dict(',
-    ]
+    lines = [f'{name} = dict(']
     for key, value in policy_to_dict(schedule).items():
         if key in ('op_probs', 'candidates'):
             rows = [f'        {_literal(row)},' for row in value]
@@ -106,7 +107,7 @@ def retrain_source(config: Config, schedule: PolicySchedule) -> str:
         hooks = list(config.get('custom_hooks') or [])
         config.custom_hooks = [*hooks, {'type': f'ddas_mm.{HOOK}'}]
     text = config.pretty_text.replace(f"'{POLICY_NAME}'", POLICY_NAME)
-    return f'{policy_source(schedule, POLICY_NAME)}\n{text}'
+    return f'{RETRAIN}{policy_source(schedule, POLICY_NAME)}\n{text}'
 
 
 def find_dicts(value: Any, type_name: str) -> Iterator[Any]:

@@ -1,10 +1,11 @@
-"""Curves of p_tp (paper Fig. 5) and p_o (paper Fig. 4) as PNG."""
+"""Curves of p_tp (paper Fig. 5) and p_o (paper Fig. 4)."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -12,7 +13,6 @@ from ddas_mm.core import PolicySchedule
 
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
-NUM_NAMED = len(COLOURS)
 
 
 def plot_policy(schedule: PolicySchedule, folder: Path) -> list[Path]:
@@ -25,53 +25,46 @@ def plot_policy(schedule: PolicySchedule, folder: Path) -> list[Path]:
     Returns:
         The two files.
     """
-    figures = {
-        'total_prob.png': total_prob_figure(schedule),
-        'op_probs.png': op_probs_figure(schedule),
-    }
-    for name, figure in figures.items():
-        FigureCanvasAgg(figure).print_png(folder / name)
-    return [folder / name for name in figures]
+    files = []
+    for name, draw in (('total_prob', draw_total_prob), ('op_probs', draw_op_probs)):
+        figure = Figure(figsize=(7, 4), dpi=120, layout='constrained')
+        draw(figure.add_subplot(), schedule)
+        files.append(folder / f'{name}.png')
+        FigureCanvasAgg(figure).print_png(files[-1])
+    return files
 
 
-def total_prob_figure(schedule: PolicySchedule) -> Figure:
-    """Return p_tp over search epochs, as searched and smoothed."""
-    figure, axes, epochs = _axes(schedule, 'Total probability $p_{tp}$')
+def draw_total_prob(axes: Axes, schedule: PolicySchedule) -> None:
+    """Draw p_tp over search epochs, as searched and smoothed."""
+    epochs = _epochs(axes, schedule, 'total probability $p_{tp}$')
     axes.plot(epochs, schedule.total_prob_raw, 'o', color='0.6', label='as searched')
     axes.plot(epochs, schedule.total_prob, '-', color=COLOURS[0], label='smoothed')
     axes.set_ylim(0, 1)
     axes.legend(frameon=False)
-    return figure
 
 
-def op_probs_figure(schedule: PolicySchedule) -> Figure:
-    """Return p_o over search epochs; the last row's best candidates are named."""
-    figure, axes, epochs = _axes(schedule, 'Operation probability $p_o$')
+def draw_op_probs(axes: Axes, schedule: PolicySchedule) -> None:
+    """Draw p_o over search epochs; the last row's best candidates are named."""
+    epochs = _epochs(axes, schedule, 'operation probability $p_o$')
     best = np.argsort(-schedule.op_probs[-1], kind='stable')
-    named, others = best[:NUM_NAMED], best[NUM_NAMED:]
-    if len(others):
-        axes.plot(epochs, schedule.op_probs[:, others], color='0.85', linewidth=0.8)
-        axes.plot([], [], color='0.85', label=f'{len(others)} others')
+    named, others = best[: len(COLOURS)], best[len(COLOURS) :]
     for colour, index in zip(COLOURS, named, strict=False):
-        axes.plot(
-            epochs,
-            schedule.op_probs[:, index],
-            color=colour,
-            marker='o',
-            markersize=3,
-            label=schedule.space.labels[index],
-        )
-    axes.axhline(1 / len(schedule.space), color='0.3', linewidth=0.8, linestyle=':')
+        label = schedule.space.labels[index]
+        style = {'color': colour, 'marker': 'o', 'markersize': 3, 'label': label}
+        axes.plot(epochs, schedule.op_probs[:, index], **style)
+    if len(others):
+        grey = {'color': '0.85', 'linewidth': 0.8, 'zorder': 1}
+        axes.plot(epochs, schedule.op_probs[:, others], **grey)
+        axes.plot([], [], label=f'{len(others)} others', **grey)
+    uniform = 1 / len(schedule.space)
+    axes.axhline(uniform, color='0.3', linewidth=0.8, linestyle=':', label='uniform')
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, loc='center left', bbox_to_anchor=(1, 0.5))
-    return figure
 
 
-def _axes(schedule: PolicySchedule, label: str):
-    figure = Figure(figsize=(7, 4), dpi=120, layout='constrained')
-    axes = figure.add_subplot()
-    axes.set_xlabel('Search epoch')
+def _epochs(axes: Axes, schedule: PolicySchedule, label: str) -> np.ndarray:
+    axes.set_xlabel('search epoch')
     axes.set_ylabel(label)
     axes.spines[['top', 'right']].set_visible(False)
     axes.xaxis.get_major_locator().set_params(integer=True)
-    return figure, axes, np.arange(1, len(schedule) + 1)
+    return np.arange(1, len(schedule) + 1)

@@ -1,0 +1,148 @@
+"""Evaluate trained detectors side by side, and draw them on the same test images."""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import cv2
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from mmdet.apis import inference_detector
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from ddas_mm.core import PolicySchedule, read_policy
+from ddas_mm.engine.cli import nothing_left_on_error, run_tool
+from ddas_mm.errors import SettingError
+from ddas_mm.visualization.plots import draw_op_probs, draw_total_prob
+
+EXAMPLE = """example:
+  python tools/analysis_tools/compare_detectors.py \\
+      --run 'with the policy' work_dirs/a/config.py work_dirs/a/epoch_20.pth \\
+      --run 'without' work_dirs/b/config.py work_dirs/b/epoch_20.pth \\
+      --policy work_dirs/search/policy.json --out comparison.png
+"""
+TRUTH, FOUND = (0, 158, 115), (213, 94, 0)  # RGB
+ZOOM = 3
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        '--run',
+        nargs=3,
+        action='append',
+        required=True,
+        metavar=('NAME', 'CONFIG', 'CHECKPOINT'),
+        help='a trained detector; may be given several times',
+    )
+    parser.add_argument('--policy', help='policy.json, for its curves')
+    parser.add_argument('--out', default='comparison.png', help='the picture')
+    parser.add_argument('--num-images', type=int, default=4)
+    parser.add_argument('--score', type=float, default=0.3, help='least score drawn')
+    return parser.parse_args()
+
+
+def evaluate(config_file: str, checkpoint: str, work_dir: Path) -> tuple[float, Runner]:
+    """Return the test mAP of a checkpoint, and the runner that holds its network."""
+    for file in (config_file, checkpoint):
+        if not Path(file).is_file():
+            raise SettingError(f'--run: {file!r} does not exist')
+    config = Config.fromfile(config_file)
+    config.load_from, config.work_dir = checkpoint, str(work_dir)
+    config.log_level = 'ERROR'
+    config.train_dataloader = config.train_cfg = config.optim_wrapper = None
+    config.param_scheduler = config.custom_hooks = None
+    config.auto_scale_lr = None
+    runner = Runner.from_cfg(config)
+    metrics = runner.test()
+    runner.model.cfg = config
+    return metrics['coco/bbox_mAP'], runner
+
+
+def draw_boxes(image: np.ndarray, boxes: np.ndarray, names: list[str], colour) -> None:
+    """Draw boxes of (N, 4) xyxy, and their names, into an enlarged RGB image."""
+    for box, name in zip(boxes * ZOOM, names, strict=True):
+        x1, y1, x2, y2 = box.round().astype(int).tolist()
+        cv2.rectangle(image, (x1, y1), (x2, y2), colour, 2)
+        cv2.putText(image, name, (x1 + 3, y1 + 18), 0, 0.6, colour, 2, cv2.LINE_AA)
+
+
+def draw_predictions(
+    runner: Runner, num_images: int, score: float
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return pairs of picture of the truth and picture of the predictions."""
+    dataset = runner.test_dataloader.dataset
+    classes = dataset.metainfo['classes']
+    pairs = []
+    for index in range(min(num_images, len(dataset))):
+        info = dataset.get_data_info(index)
+        image = cv2.imread(info['img_path'])
+        found = inference_detector(runner.model, image).pred_instances
+        found = found[found.scores >= score].cpu().numpy()
+        large = cv2.resize(image[..., ::-1], None, fx=ZOOM, fy=ZOOM)
+        truth, predicted = large.copy(), large.copy()
+        boxes = np.array([item['bbox'] for item in info['instances']]).reshape(-1, 4)
+        labels = [classes[item['bbox_label']] for item in info['instances']]
+        draw_boxes(truth, boxes, labels, TRUTH)
+        draw_boxes(predicted, found.bboxes, [classes[k] for k in found.labels], FOUND)
+        pairs.append((truth, predicted))
+    return pairs
+
+
+def draw_comparison(
+    rows: dict[str, list[np.ndarray]], policy: PolicySchedule | None
+) -> Figure:
+    """Return the figure: a row of pictures per name, and the policy's curves below."""
+    columns = len(next(iter(rows.values())))
+    curves = policy is not None
+    figure = Figure(
+        figsize=(2.2 * columns, 2.4 * len(rows) + 3 * curves),
+        dpi=80,
+        layout='constrained',
+    )
+    parts = figure.subfigures(2, height_ratios=[2.4 * len(rows), 3]) if curves else None
+    pictures = parts[0] if curves else figure
+    grid = pictures.subplots(len(rows), columns, squeeze=False)
+    for axes_row, (name, images) in zip(grid, rows.items(), strict=True):
+        for axes, image in zip(axes_row, images, strict=True):
+            axes.imshow(image)
+            axes.set(xticks=[], yticks=[])
+        axes_row[0].set_ylabel(name)
+    if curves:
+        left, right = parts[1].subplots(1, 2)
+        draw_total_prob(left, policy)
+        draw_op_probs(right, policy)
+    return figure
+
+
+def main() -> None:
+    """Evaluate and draw."""
+    args = parse_args()
+    policy = read_policy(args.policy) if args.policy else None
+    out = Path(args.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    rows, scores = {}, {}
+    with nothing_left_on_error(str(out.parent)):
+        for name, config, checkpoint in args.run:
+            scores[name], runner = evaluate(config, checkpoint, out.parent / 'test')
+            pairs = draw_predictions(runner, args.num_images, args.score)
+            rows.setdefault('truth', [truth for truth, _ in pairs])
+            rows[f'{name}\nmAP {scores[name]:.3f}'] = [found for _, found in pairs]
+    FigureCanvasAgg(draw_comparison(rows, policy)).print_png(out)
+    width = max(map(len, scores))
+    for name, score in scores.items():
+        print(f'{name:{width}}  mAP {score:.3f}')
+    print(f'picture: {out}')
+
+
+if __name__ == '__main__':
+    run_tool(main)
