@@ -92,7 +92,8 @@ def build_val_loader(
             len(dataset), batch_size, seed, rank, world_size
         ),
         collate_fn=_collate(config),
-        **_torch_settings(config),
+        # one endless stream: no second start for which workers would be kept
+        **{**_torch_settings(config), 'persistent_workers': False},
     )
 
 

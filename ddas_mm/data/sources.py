@@ -76,6 +76,11 @@ def _build(config: Mapping[str, Any], name: str) -> Any:
             f'{name} finds no {str(missing)!r}; set its data_root, ann_file and '
             'data_prefix (or give --data-root DIR)'
         ) from error
+    except ValueError as error:
+        # what BaseDataset says when it serialises an empty list
+        if 'need at least one array' not in str(error):
+            raise
+        dataset = []
     if len(dataset) == 0:
         raise SettingError(
             f'{name} holds no image that the model can learn from; check its ann_file, '

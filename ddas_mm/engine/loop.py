@@ -15,9 +15,11 @@ from ddas_mm.core.space import candidate_label
 from ddas_mm.data.loaders import build_val_loader, build_view_loader
 from ddas_mm.data.sources import build_search_datasets
 from ddas_mm.data.space import CandidateOps, build_space
+from ddas_mm.data.views import ViewDataset
 from ddas_mm.engine.checks import check_integer, check_model, check_optimizer
 from ddas_mm.engine.gradients import ViewGradients
 from ddas_mm.errors import SettingError
+from ddas_mm.ops import erasing_candidates, resolve_constants
 from ddas_mm.registry import LOOPS
 
 
@@ -101,7 +103,8 @@ class DDASLoop(EpochBasedTrainLoop):
         self.skipped_steps = 0
         self._skipped_in_a_row = 0
         self._val_batches: Iterator[Any]
-        runner.logger.info(
+        self._warn_of_erasing(train)
+        self.runner.logger.info(
             f'DDAS search: {len(train)} images in S_train, {len(val)} in S_val, '
             f'K = {len(self.space)} candidates of table {self.space.table!r}, '
             f'N_o = {self.space.depth}, L = {num_policies}, {max_epochs} epochs of '
@@ -120,7 +123,9 @@ class DDASLoop(EpochBasedTrainLoop):
         # Each step takes one mini-batch of S_val: a resumed search goes on from there.
         self.val_loader.batch_sampler.position = self._iter
         self._val_batches = iter(self.val_loader)
-        return super().run()
+        super().run()
+        self._val_batches = iter(())  # ends S_val's workers
+        return model
 
     def run_epoch(self) -> None:
         """Search through S_train once."""
@@ -177,6 +182,20 @@ class DDASLoop(EpochBasedTrainLoop):
             'ddas/entropy': torch.special.entr(op_probs).sum().item(),
             'ddas/skipped': self.skipped_steps,
         }
+
+    def _warn_of_erasing(self, train: ViewDataset) -> None:
+        info = train.get_data_info(0)
+        if 'height' not in info or 'width' not in info:
+            return
+        size = info['height'], info['width']
+        constants = resolve_constants(self.space.table, **self.space.constants)
+        erasing = erasing_candidates(self.space.candidates, constants, *size)
+        if erasing:
+            names = ', '.join(map(candidate_label, erasing))
+            self.runner.logger.warning(
+                f'{names} would push a whole training image of {size[1]} x {size[0]} '
+                'out of sight; lower translate_const in train_cfg.space.constants'
+            )
 
     def _skip(self, policies: Tensor, what: str) -> None:
         self.skipped_steps += 1

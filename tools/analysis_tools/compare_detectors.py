@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -15,7 +16,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from ddas_mm.core import PolicySchedule, read_policy
-from ddas_mm.engine.cli import nothing_left_on_error, run_tool
+from ddas_mm.engine.cli import run_tool
 from ddas_mm.errors import SettingError
 from ddas_mm.visualization.plots import draw_op_probs, draw_total_prob
 
@@ -51,13 +52,13 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def evaluate(config_file: str, checkpoint: str, work_dir: Path) -> tuple[float, Runner]:
+def evaluate(config_file: str, checkpoint: str, work_dir: str) -> tuple[float, Runner]:
     """Return the test mAP of a checkpoint, and the runner that holds its network."""
     for file in (config_file, checkpoint):
         if not Path(file).is_file():
             raise SettingError(f'--run: {file!r} does not exist')
     config = Config.fromfile(config_file)
-    config.load_from, config.work_dir = checkpoint, str(work_dir)
+    config.load_from, config.work_dir = checkpoint, work_dir
     config.log_level = 'ERROR'
     config.train_dataloader = config.train_cfg = config.optim_wrapper = None
     config.param_scheduler = config.custom_hooks = None
@@ -65,7 +66,8 @@ def evaluate(config_file: str, checkpoint: str, work_dir: Path) -> tuple[float, 
     runner = Runner.from_cfg(config)
     metrics = runner.test()
     runner.model.cfg = config
-    return metrics['coco/bbox_mAP'], runner
+    # a detector that finds nothing at all has no entry
+    return metrics.get('coco/bbox_mAP', 0.0), runner
 
 
 def draw_boxes(image: np.ndarray, boxes: np.ndarray, names: list[str], colour) -> None:
@@ -131,9 +133,9 @@ def main() -> None:
     out = Path(args.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     rows, scores = {}, {}
-    with nothing_left_on_error(str(out.parent)):
+    with tempfile.TemporaryDirectory() as folder:
         for name, config, checkpoint in args.run:
-            scores[name], runner = evaluate(config, checkpoint, out.parent / 'test')
+            scores[name], runner = evaluate(config, checkpoint, folder)
             pairs = draw_predictions(runner, args.num_images, args.score)
             rows.setdefault('truth', [truth for truth, _ in pairs])
             rows[f'{name}\nmAP {scores[name]:.3f}'] = [found for _, found in pairs]

@@ -1,0 +1,175 @@
+"""The whole search step against autograd through the optimiser's update (float64)."""
+
+import pytest
+import torch
+
+from ddas_mm.engine.gradients import ViewGradients, compute_loss
+from tests import toy
+
+RATES = {'conv': 0.05, 'head': 0.2}
+
+
+def build_loop(tmp_path, **changes):
+    """A loop with a float64 model, momentum, weight decay and two learning rates."""
+    options = {
+        'model.norm': False,
+        'model.dtype': 'float64',
+        'optim_wrapper.paramwise_cfg': dict(custom_keys={'head': dict(lr_mult=4.0)}),
+        'optim_wrapper.optimizer.lr': 0.05,
+        'optim_wrapper.optimizer.nesterov': False,
+        **changes,
+    }
+    runner = toy.build_runner(tmp_path, **options)
+    loop = runner.build_train_loop(runner._train_loop)
+    runner._train_loop = loop
+    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    loop.gradients = ViewGradients(runner.model, runner.optim_wrapper, 3)
+    return loop
+
+
+def loss_at(model, params, batch):
+    """The model's loss as a function of its parameters."""
+    names = [name for name, _ in model.named_parameters()]
+    values = dict(zip(names, params, strict=True))
+    data = {**batch, 'mode': 'loss'}
+    return torch.func.functional_call(model, values, kwargs=data)['loss']
+
+
+def unrolled(loop, batch, val_batch):
+    """d loss(V, after the step) / d (alpha_op, alpha_total), and sum |d_l|."""
+    model, policy = loop.runner.model, loop.policy
+    params = [p.detach().clone().requires_grad_() for p in model.parameters()]
+    grads = []
+    for view in batch['views']:
+        loss = loss_at(model, params, view)
+        found = torch.autograd.grad(loss, params, allow_unused=True)
+        grads.append(
+            [
+                torch.zeros_like(p) if g is None else g
+                for p, g in zip(params, found, strict=True)
+            ]
+        )
+    alpha_op = policy.alpha_op.detach().clone().requires_grad_()
+    alpha_total = policy.alpha_total.detach().clone().requires_grad_()
+    op_probs = alpha_op.softmax(0)
+    probs = torch.stack([op_probs[p[0]] * op_probs[p[1]] for p in batch['policies']])
+    weights = alpha_total.sigmoid() * probs / probs.sum().detach()
+    stepped = []
+    state = loop.runner.optim_wrapper.optimizer.state
+    real = dict(model.named_parameters())
+    for i, (name, param) in enumerate(real.items()):
+        mixed = (1 - weights.sum()) * grads[0][i]
+        mixed = mixed + sum(w * g[i] for w, g in zip(weights, grads[1:], strict=True))
+        momentum = state[param]['momentum_buffer'] if param in state else 0
+        update = 0.9 * momentum + mixed + 1e-2 * params[i]
+        stepped.append(params[i].detach() - lr_of(name) * update)
+    val_loss = loss_at(model, stepped, val_batch)
+    return torch.autograd.grad(val_loss, [alpha_op, alpha_total, weights]), stepped
+
+
+def lr_of(name):
+    return RATES.get(name.partition('.')[0], 0.05)
+
+
+def test_search_step_equals_autograd_through_the_update(tmp_path):
+    loop = build_loop(tmp_path)
+    batches = list(loop.dataloader)
+    val_batches = iter(loop.val_loader)
+    loop.search_step(batches[0]['views'], batches[0]['policies'], next(val_batches))
+    batch, val_batch = batches[1], next(val_batches)  # momentum is there by now
+    (op_grad, total_grad, alignments), stepped = unrolled(loop, batch, val_batch)
+    loop.search_step(batch['views'], batch['policies'], val_batch)
+    normaliser = alignments.abs().sum() / 0.05  # Z_g, eta_0 the first group's rate
+    exact = {'rtol': 1e-7, 'atol': 1e-12}
+    found = loop.policy.alpha_op.grad, loop.policy.alpha_total.grad
+    torch.testing.assert_close(found[0], op_grad / normaliser, **exact)
+    torch.testing.assert_close(found[1], total_grad / normaliser, **exact)
+    for param, expected in zip(loop.runner.model.parameters(), stepped, strict=True):
+        torch.testing.assert_close(param.detach(), expected.detach(), **exact)
+
+
+def test_s_val_leaves_running_statistics_alone_and_views_update_them(tmp_path):
+    loop = build_loop(tmp_path, **{'model.norm': True, 'model.dtype': 'float32'})
+    norm = loop.runner.model.norm
+    batch, val_batch = next(iter(loop.dataloader)), next(iter(loop.val_loader))
+    loop.gradients.of_view(0, batch['views'][0])
+    before = norm.running_mean.clone()
+    assert before.any()
+    loop.gradients.align(val_batch)
+    assert torch.equal(norm.running_mean, before)
+    assert norm.num_batches_tracked == 1
+    assert norm.track_running_stats
+
+
+def test_s_val_is_normalised_by_its_batch_as_in_training(tmp_path):
+    loop = build_loop(tmp_path, **{'model.norm': True, 'model.dtype': 'float32'})
+    model = loop.runner.model
+    model.norm.running_mean.fill_(100.0)  # evaluation would show it
+    batch = next(iter(loop.val_loader))
+    expected = torch.autograd.grad(
+        compute_loss(model, dict(batch))[0], model.conv.weight
+    )[0]
+    loop.gradients.align(batch)
+    found = loop.gradients.grad_parts[1].reshape(-1) / 0.05
+    names = [name for name, p in model.named_parameters() if p.requires_grad]
+    found = dict(zip(names, loop.gradients.grad_parts, strict=True))['conv.weight']
+    torch.testing.assert_close(found / 0.05, expected)
+
+
+def test_parameter_without_gradient_counts_as_zero(tmp_path):
+    loop = build_loop(tmp_path, **{'optim_wrapper.optimizer.weight_decay': 0.0})
+    unused = loop.runner.model.unused
+    batch = next(iter(loop.dataloader))
+    loop.search_step(batch['views'], batch['policies'], next(iter(loop.val_loader)))
+    assert not unused.grad.any()
+    assert not unused.any()
+
+
+def test_frozen_parameters_are_left_alone(tmp_path):
+    loop = build_loop(tmp_path)
+    model = loop.runner.model
+    model.conv.requires_grad_(False)
+    loop.gradients = ViewGradients(model, loop.runner.optim_wrapper, 3)
+    before = model.conv.weight.clone()
+    batch = next(iter(loop.dataloader))
+    loop.search_step(batch['views'], batch['policies'], next(iter(loop.val_loader)))
+    assert torch.equal(model.conv.weight, before)
+
+
+@pytest.mark.parametrize('where', ['plain view', 'policy 2', 's_val'])
+def test_step_with_nan_is_skipped_counted_and_named(tmp_path, where, caplog):
+    loop = build_loop(tmp_path)
+    batch, val_batch = next(iter(loop.dataloader)), next(iter(loop.val_loader))
+    broken = {'plain view': 0, 'policy 2': 2}
+    target = batch['views'][broken[where]] if where in broken else val_batch
+    target['inputs'] = target['inputs'].double()
+    target['inputs'][0, 0, 0, 0] = float('nan')
+    alpha = loop.policy.alpha_op.detach().clone()
+    params = [p.detach().clone() for p in loop.runner.model.parameters()]
+    warnings = []
+    loop.runner.logger.warning = warnings.append
+    loop.search_step(batch['views'], batch['policies'], val_batch)
+    assert loop.skipped_steps == 1
+    assert torch.equal(loop.policy.alpha_op.detach(), alpha)
+    assert all(p.isfinite().all() for p in loop.runner.model.parameters())
+    if where == 's_val':
+        assert 'the gradient of S_val is not finite' in warnings[0]
+    else:
+        after = list(loop.runner.model.parameters())
+        assert all(map(torch.equal, after, params))  # the network was not stepped
+        names = [toy.OPS[k] for k in batch['policies'][1]]
+        named = ('the view that is not augmented', ' + '.join(names))
+        assert named[where == 'policy 2'].split()[0] in warnings[0]
+
+
+def test_too_many_skipped_steps_stop_the_search(tmp_path):
+    loop = build_loop(tmp_path, **{'train_cfg.max_skipped': 2})
+    batch, val_batch = next(iter(loop.dataloader)), next(iter(loop.val_loader))
+    batch['views'][1]['inputs'] = batch['views'][1]['inputs'] * float('nan')
+    step = (batch['views'], batch['policies'], val_batch)
+    loop.search_step(*step)
+    loop.search_step(*step)
+    with pytest.raises(
+        RuntimeError, match=r'policy \w+.*3 steps in a row.*max_skipped=2'
+    ):
+        loop.search_step(*step)
