@@ -5,7 +5,7 @@ _base_ = ['_base_/retinanet_r18_digits.py']
 train_dataloader = dict(batch_size=4)
 train_cfg = dict(
     type='ddas_mm.DDASLoop',
-    max_epochs=6,  # T_max
+    max_epochs=8,  # T_max
     proxy=dict(num_train=200),
     space=dict(
         table='detection',
@@ -23,7 +23,7 @@ train_cfg = dict(
     num_policies=3,  # L
     total_prob=0.75,  # initial p_tp
     total_lr=0.001,  # Adam, alpha_tp
-    op_lr=0.03,  # Adam, alpha_o
+    op_lr=0.05,  # Adam, alpha_o
     policy_dataloader=dict(
         batch_size=8,
         dataset=dict(  # S_val: images from where the network will work
@@ -38,7 +38,7 @@ optim_wrapper = dict(
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=30),
-    dict(type='CosineAnnealingLR', T_max=6, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', T_max=8, convert_to_iter_based=True),
 ]
 custom_hooks = [
     dict(type='ddas_mm.DDASHook', smooth=2, retrain='retrain/retinanet_r18_digits.py')

@@ -47,9 +47,7 @@ class QuadraticProblem:
         weights = self.weights()
         mixture = (1 - weights.sum()) * plain + weights @ views
         val_loss = self.loss(L + 1, self.theta - LR * mixture)
-        return torch.autograd.grad(
-            val_loss, [self.alpha_op, self.alpha_total, weights]
-        )
+        return torch.autograd.grad(val_loss, [self.alpha_op, self.alpha_total, weights])
 
     def estimated_grads(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         grads = torch.stack([self.grad(i, self.theta) for i in range(L + 1)])

@@ -1,0 +1,57 @@
+"""Every config in configs/ parses, resolves, and names its companions."""
+
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from mmengine.registry import HOOKS, LOOPS, MODELS, TRANSFORMS, init_default_scope
+
+from ddas_mm.core import SearchSpace
+from ddas_mm.data.space import build_space
+from ddas_mm.engine.emit import find_dicts, find_retrain_config, read_retrain_config
+
+ROOT = Path(__file__).parents[1] / 'configs'
+FILES = sorted(p for p in ROOT.rglob('*.py') if '_base_' not in p.parts)
+SEARCHES = [p for p in FILES if p.parent == ROOT]
+
+
+def names(paths):
+    return [str(p.relative_to(ROOT)) for p in paths]
+
+
+@pytest.mark.parametrize('path', FILES, ids=names(FILES))
+def test_config_builds_its_model_and_pipeline(path):
+    config = Config.fromfile(path)
+    init_default_scope(config.default_scope)
+    model = MODELS.build(config.model)
+    assert any(p.requires_grad for p in model.parameters())
+    for step in config.train_dataloader.dataset.pipeline:
+        TRANSFORMS.build(step)
+    for hook in config.get('custom_hooks', []):
+        HOOKS.build(hook)
+
+
+@pytest.mark.parametrize('path', SEARCHES, ids=names(SEARCHES))
+def test_search_config_is_complete(path):
+    config = Config.fromfile(path)
+    assert LOOPS.get(config.train_cfg.type).__name__ == 'DDASLoop'
+    assert isinstance(build_space(config.train_cfg.space), SearchSpace)
+    assert config.get('val_dataloader') is config.get('val_cfg') is None
+    assert config.get('val_evaluator') is None
+    (hook,) = find_dicts(config.custom_hooks, 'DDASHook')
+    retrain = find_retrain_config(hook.retrain, config.filename)
+    assert any(find_dicts(read_retrain_config(retrain).custom_hooks, 'DDASHook'))
+
+
+@pytest.mark.parametrize(
+    ('path', 'candidates', 'policies', 'epochs'),
+    [
+        ('ddas_retinanet_r50_coco.py', 59, 3, 30),
+        ('ddas_resnet18_imagenet.py', 31, 2, 40),
+    ],
+)
+def test_settings_are_the_papers(path, candidates, policies, epochs):
+    train = Config.fromfile(ROOT / path).train_cfg
+    space = build_space(train.space)
+    assert (len(space), space.depth) == (candidates, 2)
+    assert (train.num_policies, train.max_epochs) == (policies, epochs)
