@@ -6,7 +6,7 @@ The locations are imported on first use, so configs need no ``custom_imports``.
 from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
 
-_DATA, _ENGINE = ['ddas_mm.data'], ['ddas_mm.engine']
+_DATA, _ENGINE, _MODELS = ['ddas_mm.data'], ['ddas_mm.engine'], ['ddas_mm.models']
 
 
 def _child(name: str, locations: list[str]) -> Registry:
@@ -20,3 +20,4 @@ FUNCTIONS = _child('FUNCTIONS', _DATA)
 TRANSFORMS = _child('TRANSFORMS', _DATA)
 HOOKS = _child('HOOKS', _ENGINE)
 LOOPS = _child('LOOPS', _ENGINE)
+MODELS = _child('MODELS', _MODELS)
