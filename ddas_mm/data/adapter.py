@@ -15,14 +15,15 @@ from ddas_mm.ops import Sample
 
 NOT_MOVABLE = (
     'gt_keypoints',
-    'gt_keypoints_visible',
-    'keypoints',
-    'proposals',
     'gt_panoptic_seg',
     'gt_poly_bboxes',
+    'keypoints',
+    'keypoints_visible',
+    'proposals',
 )
-# What mm keeps per box, besides the boxes themselves.
+# What mm keeps per box.
 PER_BOX = (
+    'gt_bboxes',
     'gt_bboxes_labels',
     'gt_ignore_flags',
     'gt_masks',
@@ -30,6 +31,8 @@ PER_BOX = (
     'gt_instances_id',
     'instances_ids',
 )
+# Annotations that stay right; other arrays whose name begins with gt_ are refused.
+MOVABLE = (*PER_BOX, 'gt_seg_map', 'gt_label', 'gt_score')
 NO_BOXES = np.zeros((0, 4), np.float32)
 MIN_SIDE = 1.0  # pixels of width and height below which a box has vanished
 
@@ -41,69 +44,101 @@ def unpack(results: dict[str, Any]) -> Sample:
         SettingError: If the image is not uint8 with three channels, or the sample
             holds something that the operations cannot move.
     """
-    for key in NOT_MOVABLE:
-        if results.get(key) is not None:
-            raise SettingError(
-                f'DDASAugment cannot move {key!r}, which this pipeline loads; '
-                'take the key out of the pipeline, or use a space without geometry '
-                'in a pipeline of its own'
-            )
-    image = results.get('img')
-    if image is None:
-        raise SettingError(
-            "DDASAugment found no 'img' in the sample; "
-            'put it behind the steps that load the image'
-        )
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise SettingError(
-            'DDASAugment needs uint8 images of shape (H, W, 3), but '
-            f'{results.get("img_path", "the image")} is {image.dtype} {image.shape}; '
-            'load it in colour without to_float32, and put DDASAugment before '
-            'steps that normalise or pack'
-        )
+    image = _image(results)
     boxes = results.get('gt_bboxes')
+    boxes = NO_BOXES if boxes is None else _box_array(boxes)
+    _check_movable(results, len(boxes))
     return Sample(
         image=image,
-        boxes=NO_BOXES if boxes is None else _box_array(boxes),
-        masks=_mask_data(results.get('gt_masks')),
-        seg_map=results.get('gt_seg_map'),
+        boxes=boxes,
+        masks=_mask_data(results.get('gt_masks'), image),
+        seg_map=_seg_map(results.get('gt_seg_map'), image),
     )
 
 
 def pack(results: dict[str, Any], sample: Sample) -> dict[str, Any]:
-    """Return ``results`` with the sample's arrays, in the types they had."""
+    """Return ``results`` with the sample's arrays, in the types they had.
+
+    Boxes are new; masks and segmentation map that no operation moved are the old ones.
+    """
     packed = {**results, 'img': sample.image, 'img_shape': sample.image.shape[:2]}
-    boxes = results.get('gt_bboxes')
+    boxes, masks = results.get('gt_bboxes'), results.get('gt_masks')
     if boxes is not None:
         packed['gt_bboxes'] = _like(boxes, sample.boxes)
-    masks = results.get('gt_masks')
-    if masks is not None:
+    if masks is not None and sample.masks is not masks.masks:
         packed['gt_masks'] = type(masks)(sample.masks, *sample.image.shape[:2])
     if sample.seg_map is not None:
         packed['gt_seg_map'] = sample.seg_map
     return packed
 
 
-def drop_vanished(results: dict[str, Any]) -> dict[str, Any]:
-    """Return ``results`` without boxes of less than a pixel, nor what is theirs."""
-    boxes = results.get('gt_bboxes')
-    if boxes is None or len(boxes) == 0:
-        return results
-    array = _box_array(boxes)
-    keep = ((array[:, 2:] - array[:, :2]) >= MIN_SIDE).all(axis=1)
+def drop_vanished(results: dict[str, Any], boxes: np.ndarray) -> dict[str, Any]:
+    """Return ``results`` without boxes of less than a pixel, nor what is theirs.
+
+    Args:
+        results: mm's dict of a sample.
+        boxes: (N, 4) float32, its boxes before they were rounded to its dtype.
+    """
+    keep = ((boxes[:, 2:] - boxes[:, :2]) >= MIN_SIDE).all(axis=1)
     if keep.all():
         return results
-    kept = {**results, 'gt_bboxes': _like(boxes, array[keep])}
-    for key in PER_BOX:
-        value = results.get(key)
-        if value is not None:
-            kept[key] = _select(value, keep)
-    return kept
+    per_box = {key: results[key] for key in PER_BOX if results.get(key) is not None}
+    return {**results, **{k: _select(value, keep) for k, value in per_box.items()}}
+
+
+def _image(results: dict[str, Any]) -> np.ndarray:
+    image = results.get('img')
+    if image is None:
+        raise SettingError(
+            "DDASAugment found no 'img' in the sample; "
+            'put it behind the steps that load the image'
+        )
+    shape, dtype = getattr(image, 'shape', ()), getattr(image, 'dtype', '')
+    usable = isinstance(image, np.ndarray) and dtype == np.uint8
+    if not usable or image.ndim != 3 or image.shape[2] != 3:
+        raise SettingError(
+            'DDASAugment needs uint8 arrays of shape (H, W, 3), but '
+            f'{results.get("img_path", "the image")} is {type(image).__name__} '
+            f'{dtype} {tuple(shape)}; load it in colour without to_float32, and put '
+            'DDASAugment before steps that normalise or pack'
+        )
+    return image
+
+
+def _check_movable(results: dict[str, Any], num_boxes: int) -> None:
+    for key, value in results.items():
+        unknown = key.startswith('gt_') and key not in MOVABLE and _holds_array(value)
+        if unknown or (key in NOT_MOVABLE and value is not None):
+            raise SettingError(
+                f'DDASAugment cannot move {key!r}, which this pipeline loads; '
+                'take the key out of the pipeline'
+            )
+    if results.get('gt_masks') is not None and results.get('gt_bboxes') is None:
+        raise SettingError(
+            "DDASAugment moves 'gt_masks' along with boxes only; "
+            'set with_bbox=True in LoadAnnotations'
+        )
+    if results.get('gt_bboxes') is not None:
+        for key in PER_BOX:
+            value = results.get(key)
+            if value is not None and len(value) != num_boxes:
+                raise SettingError(
+                    f'DDASAugment needs one entry per box in {key!r}, but got '
+                    f'{len(value)} for {num_boxes} boxes'
+                )
+
+
+def _holds_array(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(map(_holds_array, value))
+    return isinstance(value, (np.ndarray, torch.Tensor)) or hasattr(value, 'tensor')
 
 
 def _box_array(boxes: Any) -> np.ndarray:
     tensor = getattr(boxes, 'tensor', boxes)
-    if tensor is not boxes and type(boxes).__name__ != 'HorizontalBoxes':
+    wrapped = tensor is not boxes
+    known = isinstance(tensor, (np.ndarray, torch.Tensor))
+    if not known or (wrapped and type(boxes).__name__ != 'HorizontalBoxes'):
         raise SettingError(
             f'DDASAugment cannot move boxes of type {type(boxes).__name__}; '
             'it moves HorizontalBoxes, tensors and arrays of xyxy'
@@ -113,18 +148,27 @@ def _box_array(boxes: Any) -> np.ndarray:
             f'DDASAugment cannot move boxes of shape {tuple(tensor.shape)}; '
             'it moves (N, 4) boxes, xyxy in pixels'
         )
-    return np.asarray(tensor, dtype=np.float32)
+    if isinstance(tensor, torch.Tensor):
+        return tensor.float().numpy()
+    return tensor.astype(np.float32, copy=False)
 
 
 def _like(boxes: Any, array: np.ndarray) -> Any:
-    if isinstance(boxes, np.ndarray):
-        return array.astype(boxes.dtype, copy=False)
-    if isinstance(boxes, torch.Tensor):
-        return torch.from_numpy(array).to(boxes.dtype)
-    return type(boxes)(torch.from_numpy(array))
+    tensor = getattr(boxes, 'tensor', boxes)
+    if isinstance(tensor, np.ndarray):
+        whole = tensor.dtype.kind in 'iu'
+        return _rounded(array, whole).astype(tensor.dtype)
+    whole = not tensor.dtype.is_floating_point
+    moved = torch.tensor(_rounded(array, whole), dtype=tensor.dtype)
+    return moved if tensor is boxes else type(boxes)(moved)
 
 
-def _mask_data(masks: Any) -> Any:
+def _rounded(array: np.ndarray, whole: bool) -> np.ndarray:
+    # Halves upwards, not to even: a box of one pixel keeps it.
+    return np.floor(array + 0.5) if whole else array
+
+
+def _mask_data(masks: Any, image: np.ndarray) -> Any:
     if masks is None:
         return None
     if type(masks).__name__ not in ('BitmapMasks', 'PolygonMasks'):
@@ -132,12 +176,36 @@ def _mask_data(masks: Any) -> Any:
             f'DDASAugment cannot move gt_masks of type {type(masks).__name__}; '
             'it moves BitmapMasks and PolygonMasks'
         )
+    _check_size('gt_masks', (masks.height, masks.width), image)
     return masks.masks
+
+
+def _seg_map(seg_map: Any, image: np.ndarray) -> np.ndarray | None:
+    if seg_map is None:
+        return None
+    # 255, which stands for "ignore", has to fit.
+    if not isinstance(seg_map, np.ndarray) or not (
+        seg_map.dtype.kind in 'iu' and np.can_cast(np.uint8, seg_map.dtype)
+    ):
+        raise SettingError(
+            "DDASAugment needs 'gt_seg_map' as an array of class indices, uint8 or "
+            f'wider, but got {type(seg_map).__name__} {getattr(seg_map, "dtype", "")}'
+        )
+    _check_size('gt_seg_map', seg_map.shape, image)
+    return seg_map
+
+
+def _check_size(key: str, size: tuple[int, ...], image: np.ndarray) -> None:
+    if size != image.shape[:2]:
+        raise SettingError(
+            f'DDASAugment needs {key!r} in the size of the image, {image.shape[:2]}, '
+            f'but it has {size}; put DDASAugment before steps that resize only one'
+        )
 
 
 def _select(value: Any, keep: np.ndarray) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(v for v, k in zip(value, keep, strict=True) if k)
-    if isinstance(value, torch.Tensor):
+    if isinstance(value, torch.Tensor) or hasattr(value, 'tensor'):
         return value[torch.from_numpy(keep)]
     return value[np.flatnonzero(keep)]

@@ -101,12 +101,25 @@ class CandidateOps:
             results: mm's dict of a sample; left as it is.
             policy: N_o candidate indices.
             rng: Source of all randomness inside the operations.
+
+        Raises:
+            SettingError: If the sample holds something that cannot be moved.
         """
         sample = unpack(results)
+        self._check_ignored(results)
         moved = False
         for index in policy:
             spec, level = self.candidates[index]
             sample = apply_to_sample(spec, level, sample, rng, self.constants)
             moved = moved or spec.moves_boxes
         packed = pack(results, sample)
-        return drop_vanished(packed) if moved else packed
+        return drop_vanished(packed, sample.boxes) if moved else packed
+
+    def _check_ignored(self, results: dict[str, Any]) -> None:
+        fill = self.constants.seg_fill
+        ignored = results.get('ignore_index', fill)
+        if results.get('gt_seg_map') is not None and ignored != fill:
+            raise SettingError(
+                f'LoadAnnotations has ignore_index={ignored}, but operations fill '
+                f'gt_seg_map with {fill}; set space.constants=dict(seg_fill={ignored})'
+            )
