@@ -76,7 +76,7 @@ def color_zoph(image: np.ndarray, factor: float, channel_order: str) -> np.ndarr
 def _blend_with_grey(
     image: np.ndarray, factor: float, weights: np.ndarray, channel_order: str
 ) -> np.ndarray:
-    out = np.empty_like(image)
+    out = np.empty_like(image, order='C')
     for rows in bands(*image.shape[:2]):
         image32 = image[rows].astype(np.float32)
         grey = _grey(image32, weights, channel_order)

@@ -52,7 +52,7 @@ def look_up(array: np.ndarray, index: np.ndarray, fill: Fill) -> np.ndarray:
     cv2.cvtColor(array, cv2.COLOR_BGR2BGRA, dst=packed[:-1].reshape(height, width, 4))
     packed[-1, :3] = fill
     pixels = packed.view(np.int32)[:, 0]
-    out = np.empty_like(array)
+    out = np.empty_like(array, order='C')
     for rows in bands(height, width):
         moved = pixels.take(index[rows]).view(np.uint8).reshape(-1, width, 4)
         cv2.cvtColor(moved, cv2.COLOR_BGRA2BGR, dst=out[rows])

@@ -55,8 +55,8 @@ def clip_polygon(points: np.ndarray, height: int, width: int) -> np.ndarray:
         width: Image width.
 
     Returns:
-        (m, 2). Where nothing is left, all points pressed onto the border: instances
-        keep their place in the list.
+        (m, 2), m >= 3 if k is. Where nothing is left, one point of the border, k
+        times: instances keep their place in the list, without area.
     """
     limits = np.array([width, height], dtype=points.dtype)
     if points.min() >= 0 and (points <= limits).all():
@@ -65,7 +65,7 @@ def clip_polygon(points: np.ndarray, height: int, width: int) -> np.ndarray:
     for axis, limit, sign in ((0, 0, 1), (0, width, -1), (1, 0, 1), (1, height, -1)):
         clipped = _cut(clipped, axis, limit, sign)
         if len(clipped) < 3:
-            return np.clip(points, 0, limits)
+            return np.tile(np.clip(points[0], 0, limits), (len(points), 1))
     # Interpolated crossings may miss the border by a rounding error.
     return np.clip(clipped, 0, limits)
 
