@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 
 from ddas_mm.engine.data_root import set_data_root
 from ddas_mm.engine.emit import HOOK, find_dicts
+from ddas_mm.engine.resume import prepare_resume
 from ddas_mm.errors import SettingError
 
 
@@ -50,7 +51,7 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
         nargs='?',
         const='auto',
         metavar='PATH',
-        help='go on from a checkpoint; from the latest in the work_dir without PATH',
+        help='go on from a checkpoint; from the newest whole one without PATH',
     )
     parser.add_argument(
         '--amp', action='store_true', help='train with automatic mixed precision'
@@ -105,6 +106,7 @@ def apply_train_arguments(config: Config, args: argparse.Namespace) -> None:
 
 def build_runner(config: Config) -> Runner:
     """Build the runner, on the CPU too: with gloo, and without SyncBN."""
+    note = prepare_resume(config)
     if not torch.cuda.is_available() and config.launcher == 'pytorch':
         # torchrun sets OMP_NUM_THREADS=1, which is meant for GPUs
         processes = int(os.environ['LOCAL_WORLD_SIZE'])
@@ -117,9 +119,11 @@ def build_runner(config: Config) -> Runner:
         unused = config.get('find_unused_parameters', False)
         wrapper.setdefault('find_unused_parameters', unused)
         config.model_wrapper_cfg = {**wrapper, 'device_ids': None}
-    if 'runner_type' in config:
-        return RUNNERS.build(config)
-    return Runner.from_cfg(config)
+    build = RUNNERS.build if 'runner_type' in config else Runner.from_cfg
+    runner = build(config)
+    if note is not None:
+        runner.logger.info(note)
+    return runner
 
 
 def run_tool(main: Callable[[], None]) -> None:

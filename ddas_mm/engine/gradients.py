@@ -8,17 +8,17 @@ alignment is linear in the views' gradients (spec of the method, section 2).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce
+from mmengine.dist import all_reduce, get_world_size
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from ddas_mm.core import alignment
+from ddas_mm.engine.statistics import RunningStatistics
+from ddas_mm.engine.update import Clipping, update_rate
 
 
 class ViewGradients:
@@ -39,18 +39,25 @@ class ViewGradients:
         amp: bool = False,
     ) -> None:
         self.module, self.amp = module, amp
-        self.params = [p for p in module.parameters() if p.requires_grad]
         groups = optim_wrapper.optimizer.param_groups
         by_param = {id(p): group for group in groups for p in group['params']}
-        no_group: dict[str, float] = {'lr': 0.0}
-        self.groups = [by_param.get(id(p), no_group) for p in self.params]
+        self.params = [
+            p for p in module.parameters() if p.requires_grad and id(p) in by_param
+        ]
+        self.groups = [by_param[id(p)] for p in self.params]
+        self.clipping = Clipping(optim_wrapper)
+        self.statistics = RunningStatistics(module)
         size = sum(p.numel() for p in self.params)
         first = self.params[0]
         self.views = first.new_zeros(num_policies + 1, size)
         self.view_parts = [self._parts(row) for row in self.views]
-        # The mixture lives in .grad; the S_val gradient takes its place after the step.
+        # The mixture lives in .grad; the S_val gradient takes its place after the
+        # step, unless the derivative of clipping asks for the mixture once more.
         self.grad = first.new_zeros(size)
         self.grad_parts = self._parts(self.grad)
+        self.grad_norm = first.new_zeros(())
+        self.val_grad = torch.empty_like(self.grad) if self.clipping else self.grad
+        self.val_parts = self._parts(self.val_grad)
 
     def _parts(self, flat: Tensor) -> list[Tensor]:
         pieces = flat.split([p.numel() for p in self.params])
@@ -58,7 +65,9 @@ class ViewGradients:
 
     def of_view(self, view: int, batch: Any) -> dict[str, Tensor]:
         """Compute ``g_l`` of one view; return the loss values for the log."""
-        return self._compute(batch, self.view_parts[view])
+        if view == 0:
+            self.statistics.save()
+        return self._compute(batch, self.views[view], self.view_parts[view])
 
     def mix(self, weights: Tensor) -> bool:
         """Put ``g = sum_l weights_l g_l``, averaged over ranks, into ``.grad``.
@@ -67,13 +76,18 @@ class ViewGradients:
             weights: (L + 1,) mixture weights (Eq. 12).
 
         Returns:
-            Whether the mixture is finite on every rank.
+            Whether every loss and gradient is finite, on every rank. Where not, the
+            views leave no trace in BatchNorm's running statistics.
         """
         torch.mv(self.views.t(), weights.to(self.views), out=self.grad)
-        all_reduce(self.grad, op='mean')
+        mean_over_ranks(self.grad)
         for param, part in zip(self.params, self.grad_parts, strict=True):
             param.grad = part
-        return bool(torch.linalg.vector_norm(self.grad).isfinite())
+        self.grad_norm = torch.linalg.vector_norm(self.grad)
+        finite = bool(self.grad_norm.isfinite())
+        if not finite:
+            self.statistics.restore()
+        return finite
 
     def align(self, val_batch: Any) -> Tensor:
         """Return ``d_l`` at the present parameters, averaged over ranks (Eq. 13-15).
@@ -82,31 +96,45 @@ class ViewGradients:
             val_batch: A mini-batch of S_val.
 
         Returns:
-            (L,) alignments. The views' gradients are used up.
+            (L,) alignments, not finite where loss or gradient is not, on any rank.
+            The views' gradients are used up.
         """
-        with running_statistics_kept(self.module):
-            self._compute(val_batch, self.grad_parts)
-        all_reduce(self.grad, op='mean')
-        rates = [group['lr'] for group in self.groups]
-        torch._foreach_mul_(self.grad_parts, rates)
-        alignments = alignment(self.grad, self.views)
-        all_reduce(alignments, op='mean')
-        return alignments
+        with self.statistics.kept():
+            self._compute(val_batch, self.val_grad, self.val_parts)
+        mean_over_ranks(self.val_grad)
+        torch._foreach_mul_(self.val_parts, [update_rate(g) for g in self.groups])
+        self.clipping.pull_back(self.val_grad, self.grad, self.grad_norm)
+        return mean_over_ranks(alignment(self.val_grad, self.views))
 
     def broken_views(self) -> list[int]:
-        """Return the views whose gradient on this rank is not finite."""
-        finite = torch.linalg.vector_norm(self.views, dim=1).isfinite()
-        return torch.nonzero(~finite).flatten().tolist()
+        """Return the views that are not finite on some rank; all ranks must ask."""
+        broken = ~torch.linalg.vector_norm(self.views, dim=1).isfinite()
+        count = broken.to(torch.int64)
+        all_reduce(count)
+        return torch.nonzero(count).flatten().tolist()
 
-    def _compute(self, batch: Any, into: Sequence[Tensor]) -> dict[str, Tensor]:
+    def _compute(
+        self, batch: Any, flat: Tensor, parts: Sequence[Tensor]
+    ) -> dict[str, Tensor]:
         loss, log_vars = compute_loss(self.module, batch, self.amp)
         grads = torch.autograd.grad(loss, self.params, allow_unused=True)
-        present = [(to, g) for to, g in zip(into, grads, strict=True) if g is not None]
+        present = [(to, g) for to, g in zip(parts, grads, strict=True) if g is not None]
         torch._foreach_copy_([to for to, _ in present], [g for _, g in present])
-        for to, grad in zip(into, grads, strict=True):
+        for to, grad in zip(parts, grads, strict=True):
             if grad is None:
                 to.zero_()
+        # Zero, or NaN where the loss is not finite although its gradient is.
+        flat[0] += loss.detach() * 0
         return log_vars
+
+
+def mean_over_ranks(values: Tensor) -> Tensor:
+    """Average a tensor over the ranks, in place and without a copy; return it."""
+    world_size = get_world_size()
+    if world_size > 1:
+        all_reduce(values)
+        values /= world_size
+    return values
 
 
 def compute_loss(
@@ -124,22 +152,3 @@ def compute_loss(
     with torch.autocast(device, dtype=torch.bfloat16, enabled=amp):
         losses = module._run_forward(data, mode='loss')
         return module.parse_losses(losses)
-
-
-@contextmanager
-def running_statistics_kept(module: nn.Module) -> Iterator[None]:
-    """Let BatchNorm normalise by batch, as in training, and remember nothing."""
-    layers = [
-        layer
-        for layer in module.modules()
-        if isinstance(layer, _BatchNorm)
-        and layer.training
-        and layer.track_running_stats
-    ]
-    for layer in layers:
-        layer.track_running_stats = False
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.track_running_stats = True

@@ -6,16 +6,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 
 from ddas_mm.core import PolicySchedule, write_policy
 from ddas_mm.data.augment import live_schedules
 from ddas_mm.data.clock import CLOCK
-from ddas_mm.engine.checks import check_integer
+from ddas_mm.engine.checks import check_integer, check_same_on_ranks
 from ddas_mm.engine.emit import emit_configs, find_retrain_config, read_retrain_config
 from ddas_mm.engine.loop import DDASLoop
 from ddas_mm.engine.record import search_record
+from ddas_mm.engine.resume import check_fits
 from ddas_mm.errors import SettingError
 from ddas_mm.registry import HOOKS
 from ddas_mm.visualization import plot_policy
@@ -123,10 +125,11 @@ class DDASHook(Hook):
         loop = runner.train_loop
         if isinstance(loop, DDASLoop):
             checkpoint['ddas'] = {
+                'facts': loop.facts(),
                 'policy': loop.policy.state_dict(),
-                'candidates': loop.space.candidates,
                 'snapshots': self._snapshots,
                 'skipped_steps': loop.skipped_steps,
+                'skipped_in_a_row': loop.skipped_in_a_row,
                 'seconds': self._elapsed(),
             }
 
@@ -135,18 +138,10 @@ class DDASHook(Hook):
         loop = runner.train_loop
         if not isinstance(loop, DDASLoop) or not runner._resume:
             return
-        state = checkpoint.get('ddas')
-        if state is None:
-            raise SettingError(
-                f'{runner._load_from} is no checkpoint of a search: it holds no policy'
-            )
-        if tuple(state['candidates']) != loop.space.candidates:
-            raise SettingError(
-                f'{runner._load_from} was searched in another train_cfg.space; '
-                'resume with the space that the search was started with'
-            )
+        state = check_fits(runner._load_from, checkpoint, loop.facts())
         loop.policy.load_state_dict(state['policy'])
         loop.skipped_steps = state['skipped_steps']
+        loop.skipped_in_a_row = state['skipped_in_a_row']
         self._snapshots = list(state['snapshots'])
         self._seconds = state['seconds']
 
@@ -161,6 +156,8 @@ class DDASHook(Hook):
 
     def _snapshot(self, runner: Runner) -> None:
         policy = runner.train_loop.policy
+        alpha = torch.cat([policy.alpha_op, policy.alpha_total.reshape(1)]).detach()
+        check_same_on_ranks('alpha', alpha)
         snapshot = policy.total_prob.item(), policy.op_probs.detach().numpy()
         self._snapshots.append(snapshot)
         schedule = self._schedule(runner)

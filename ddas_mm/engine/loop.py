@@ -15,11 +15,17 @@ from ddas_mm.core.space import candidate_label
 from ddas_mm.data.loaders import build_val_loader, build_view_loader
 from ddas_mm.data.sources import build_search_datasets
 from ddas_mm.data.space import CandidateOps, build_space
-from ddas_mm.data.views import ViewDataset
-from ddas_mm.engine.checks import check_integer, check_model, check_optimizer
+from ddas_mm.engine.checks import (
+    check_integer,
+    check_model,
+    check_optimizer,
+    check_runner,
+    check_start,
+    find_erasing,
+)
 from ddas_mm.engine.gradients import ViewGradients
+from ddas_mm.engine.randomness import seed_step, shared_seed
 from ddas_mm.errors import SettingError
-from ddas_mm.ops import erasing_candidates, resolve_constants
 from ddas_mm.registry import LOOPS
 
 
@@ -77,6 +83,7 @@ class DDASLoop(EpochBasedTrainLoop):
         check_integer('train_cfg.max_epochs', max_epochs, 1)
         self.num_policies = check_integer('train_cfg.num_policies (L)', num_policies, 1)
         self.max_skipped = check_integer('train_cfg.max_skipped', max_skipped, 0)
+        check_runner(runner)
         if not isinstance(dataloader, Mapping):
             raise SettingError('train_dataloader must be a dict in a search')
         self.amp = amp
@@ -84,7 +91,7 @@ class DDASLoop(EpochBasedTrainLoop):
         self.policy = PolicyParams(
             len(self.space), total_prob, op_lr, total_lr, tuple(betas)
         )
-        seed = _shared_seed(runner)
+        self.seed = seed = shared_seed(runner)
         val_config = {**dataloader, 'dataset': {}, **(policy_dataloader or {})}
         train, val = build_search_datasets(
             dataloader['dataset'],
@@ -101,9 +108,11 @@ class DDASLoop(EpochBasedTrainLoop):
             max_epochs,
         )
         self.skipped_steps = 0
-        self._skipped_in_a_row = 0
+        self.skipped_in_a_row = 0
         self._val_batches: Iterator[Any]
-        self._warn_of_erasing(train)
+        warning = find_erasing(self.space, train)
+        if warning is not None:
+            self.runner.logger.warning(warning)
         self.runner.logger.info(
             f'DDAS search: {len(train)} images in S_train, {len(val)} in S_val, '
             f'K = {len(self.space)} candidates of table {self.space.table!r}, '
@@ -117,6 +126,7 @@ class DDASLoop(EpochBasedTrainLoop):
         module = model.module if is_model_wrapper(model) else model
         check_optimizer(self.runner.optim_wrapper)
         check_model(module)
+        check_start(len(self.dataloader), self._iter)
         self.gradients = ViewGradients(
             module, self.runner.optim_wrapper, self.num_policies, self.amp
         )
@@ -135,6 +145,7 @@ class DDASLoop(EpochBasedTrainLoop):
     def run_iter(self, idx: int, data_batch: dict[str, Any]) -> None:
         """Run one search step between the runner's hooks."""
         self.runner.call_hook('before_train_iter', batch_idx=idx, data_batch=data_batch)
+        seed_step(self.seed, self._iter, self.runner.rank)
         outputs = self.search_step(
             data_batch['views'], data_batch['policies'], next(self._val_batches)
         )
@@ -164,13 +175,13 @@ class DDASLoop(EpochBasedTrainLoop):
             optim_wrapper.step()
             alignments = self.gradients.align(val_batch).cpu()
             if alignments.isfinite().all():
-                self._skipped_in_a_row = 0
+                self.skipped_in_a_row = 0
                 if not self.policy.step(alignments, policies, base_lr):
                     self.skipped_steps += 1
-            else:
-                self._skip(policies, 'the gradient of S_val')
+            else:  # the network's step is kept: nothing is rolled back
+                self._skip(policies, 'the loss or the gradient of S_val')
         else:
-            self._skip(policies, 'the gradient of a view')
+            self._skip(policies, 'the loss or the gradient of a view')
         return {**logs[0], **self.policy_log()}
 
     def policy_log(self) -> dict[str, float]:
@@ -183,32 +194,28 @@ class DDASLoop(EpochBasedTrainLoop):
             'ddas/skipped': self.skipped_steps,
         }
 
-    def _warn_of_erasing(self, train: ViewDataset) -> None:
-        info = train.get_data_info(0)
-        if 'height' not in info or 'width' not in info:
-            return
-        size = info['height'], info['width']
-        constants = resolve_constants(self.space.table, **self.space.constants)
-        erasing = erasing_candidates(self.space.candidates, constants, *size)
-        if erasing:
-            names = ', '.join(map(candidate_label, erasing))
-            self.runner.logger.warning(
-                f'{names} would push a whole training image of {size[1]} x {size[0]} '
-                'out of sight; lower translate_const in train_cfg.space.constants'
-            )
+    def facts(self) -> dict[str, Any]:
+        """Return what a resumed search must share with the one it goes on from."""
+        return {
+            'train_cfg.space': (self.space.candidates, self.space.depth),
+            'train_cfg.num_policies (L)': self.num_policies,
+            'randomness.seed': self.seed,
+            'number of processes': self.runner.world_size,
+            'number of steps per epoch': len(self.dataloader),
+        }
 
     def _skip(self, policies: Tensor, what: str) -> None:
         self.skipped_steps += 1
-        self._skipped_in_a_row += 1
+        self.skipped_in_a_row += 1
         broken = [
             self._policy_label(policies, view) for view in self.gradients.broken_views()
         ]
         where = f' ({"; ".join(broken)})' if broken else ''
         message = f'step {self._iter + 1}: {what} is not finite{where}'
         self.runner.logger.warning(f'{message}; the policy is left as it was')
-        if self._skipped_in_a_row > self.max_skipped:
+        if self.skipped_in_a_row > self.max_skipped:
             raise RuntimeError(
-                f'{message}, for {self._skipped_in_a_row} steps in a row, more than '
+                f'{message}, for {self.skipped_in_a_row} steps in a row, more than '
                 f'train_cfg.max_skipped={self.max_skipped}; lower the learning rate, '
                 'clip gradients (optim_wrapper.clip_grad), or take the operation out '
                 'of train_cfg.space'
@@ -219,9 +226,3 @@ class DDASLoop(EpochBasedTrainLoop):
             return 'the view that is not augmented'
         names = [candidate_label(self.space.candidates[k]) for k in policies[view - 1]]
         return 'policy ' + ' + '.join(names)
-
-
-def _shared_seed(runner: Runner) -> int:
-    """Return the run's seed without what ``diff_rank_seed`` adds to it."""
-    different = runner._randomness_cfg.get('diff_rank_seed', False)
-    return runner.seed - (runner.rank if different else 0)

@@ -1,0 +1,136 @@
+"""Which checkpoint a run goes on from, and whether it fits the run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+
+from ddas_mm.errors import SettingError
+
+CHECKPOINT = re.compile(r'(epoch|iter)_\d+\.pth')
+
+
+def prepare_resume(config: Config) -> str | None:
+    """Choose the checkpoint of ``resume`` and take over its seed, in place.
+
+    MMEngine by itself takes what the file ``last_checkpoint`` names, although a kill
+    may have left either half written, and reads the seed only when the samplers are
+    built.
+
+    Returns:
+        A line for the log, where there is something to tell.
+
+    Raises:
+        SettingError: If ``load_from`` names a file that is missing or damaged.
+    """
+    if not config.get('resume'):
+        return None
+    if config.get('load_from') is not None:
+        if '://' not in config.load_from:
+            _take_seed(config, _read_named(config.load_from))
+        return None
+    damaged = []
+    for path in _newest_first(config):
+        checkpoint = _read(path)
+        if checkpoint is not None:
+            config.load_from = str(path)
+            _take_seed(config, checkpoint)
+            break
+        damaged.append(path.name)
+    else:
+        config.resume = False
+    found = config.load_from or 'nowhere, from the beginning'
+    why = f'; {", ".join(damaged)} cannot be read (a kill while writing?)'
+    return f'Resuming from {found}{why if damaged else ""}'
+
+
+def check_fits(
+    file: str | None, checkpoint: Mapping[str, Any], facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the state of the search in a checkpoint that can be gone on from.
+
+    Args:
+        file: Name of the checkpoint, for the message.
+        checkpoint: What it holds.
+        facts: :meth:`DDASLoop.facts` of the present search.
+
+    Raises:
+        SettingError: If it is of a training, of another search, or incomplete.
+    """
+    file = file or 'the checkpoint'
+    state = checkpoint.get('ddas')
+    if state is None:
+        raise SettingError(f'{file} is no checkpoint of a search: it holds no policy')
+    for name, value in facts.items():
+        before = state['facts'].get(name)
+        if before != value:
+            values = f' ({before}, now {value})' if isinstance(value, int) else ''
+            raise SettingError(
+                f'{file} was searched with another {name}{values}; resume with '
+                'the one that the search was started with, or start anew'
+            )
+    if 'optimizer' not in checkpoint:
+        raise SettingError(
+            f'{file} holds no state of the optimiser, without which a search cannot '
+            'be resumed; save checkpoints with save_optimizer=True'
+        )
+    return state
+
+
+def _newest_first(config: Config) -> Iterator[Path]:
+    """Yield the run's checkpoints, the last written first."""
+    work_dir = Path(config.work_dir)
+    folders = {work_dir}
+    hook = (config.get('default_hooks') or {}).get('checkpoint') or {}
+    if hook.get('out_dir'):
+        folders.add(Path(hook['out_dir']) / work_dir.name)
+    found = {
+        path
+        for folder in folders
+        if folder.is_dir()
+        for path in folder.iterdir()
+        if CHECKPOINT.fullmatch(path.name)
+    }
+    # A custom filename_tmpl shows only there.
+    pointer = work_dir / 'last_checkpoint'
+    named = pointer.read_text().strip() if pointer.is_file() else ''
+    if named and Path(named).is_file():
+        found.add(Path(named))
+    yield from sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Return what a checkpoint holds, or None where it is damaged."""
+    try:
+        # MMEngine reads checkpoints the same way: they hold more than tensors.
+        checkpoint = torch.load(path, map_location='cpu', weights_only=False)
+    except Exception:  # whatever half a file makes of the unpickler
+        return None
+    whole = isinstance(checkpoint, dict) and 'state_dict' in checkpoint
+    return checkpoint if whole else None
+
+
+def _read_named(name: str) -> dict[str, Any]:
+    path = Path(name)
+    if not path.is_file():
+        raise SettingError(f'--resume: checkpoint {name!r} does not exist')
+    checkpoint = _read(path)
+    if checkpoint is None:
+        raise SettingError(
+            f'--resume: {name!r} is damaged or no checkpoint; --resume without a path '
+            'takes the newest one that is whole'
+        )
+    return checkpoint
+
+
+def _take_seed(config: Config, checkpoint: Mapping[str, Any]) -> None:
+    """Go on with the seed that was drawn, where the config sets none."""
+    randomness = dict(config.get('randomness') or {})
+    seed = checkpoint.get('meta', {}).get('seed')
+    if randomness.get('seed') is None and seed is not None:
+        config.randomness = {**randomness, 'seed': seed}

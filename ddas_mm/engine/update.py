@@ -1,0 +1,67 @@
+"""How the network's update answers to the gradient it is given.
+
+Alignment (Eq. 13 to 15) is the derivative of the S_val loss, after the update, by the
+weights of the views' gradients. For torch's SGD the update is ``theta - eta u``, where
+``u`` is linear in the clipped gradient: weight decay and what momentum remembers do
+not depend on it. What remains is a rate per parameter, and the clipping.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from mmengine.optim import OptimWrapper
+from torch import Tensor
+
+NORM_EPSILON = 1e-6  # torch.nn.utils.clip_grad_norm_ divides by norm + 1e-6
+
+
+def update_rate(group: Mapping[str, Any]) -> float:
+    """Return ``c`` of ``d theta' = -c d g`` for one parameter group of SGD.
+
+    It is ``eta``, and ``(1 + momentum) eta`` with Nesterov's momentum, whose step is
+    ``g + momentum b`` with ``b`` the momentum buffer that ``g`` was added to. Where all
+    groups share it, ``1 + momentum`` cancels in ``Z_g``.
+    """
+    return group['lr'] * (1 + group['momentum'] if group['nesterov'] else 1)
+
+
+class Clipping:
+    """The derivative of the gradient clipping that an optim wrapper applies.
+
+    Args:
+        optim_wrapper: The network's optimiser, with ``clip_grad`` or without.
+    """
+
+    def __init__(self, optim_wrapper: OptimWrapper) -> None:
+        kwargs = optim_wrapper.clip_grad_kwargs or {}
+        self.max_norm: float | None = kwargs.get('max_norm')
+        self.clip_value: float | None = kwargs.get('clip_value')
+
+    def __bool__(self) -> bool:
+        """Whether gradients are clipped at all."""
+        return self.max_norm is not None or self.clip_value is not None
+
+    def pull_back(self, vector: Tensor, clipped: Tensor, norm: Tensor) -> None:
+        """Multiply a vector by the (symmetric) Jacobian of clipping, in place.
+
+        By value, an entry that was clipped does not answer at all. By norm, the
+        gradient ``g`` of norm ``n`` became ``h = c g`` with
+        ``c = max_norm / (n + 1e-6)`` below one; ``dh = c (dg - g (g.dg) / (n (n +
+        1e-6)))``: a change along ``g`` is almost lost.
+
+        Args:
+            vector: (P,) what is multiplied.
+            clipped: (P,) the gradient after clipping, ``h``.
+            norm: () its norm before clipping, ``n``.
+        """
+        if self.clip_value is not None:
+            vector.mul_(clipped.abs() < self.clip_value)  # NaN stays NaN
+        elif self.max_norm is not None:
+            scale = self.max_norm / (norm + NORM_EPSILON)
+            radial = (clipped @ vector) * (norm + NORM_EPSILON) / norm
+            active = scale < 1  # stays on the device: no synchronisation
+            share = torch.where(active, radial / self.max_norm**2, 0)
+            vector.addcmul_(clipped, share, value=-1).mul_(scale.clamp(max=1))
