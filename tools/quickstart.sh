@@ -34,7 +34,7 @@ mkdir -p "$work"
 say 'real handwritten digits, pasted on cluttered canvases: upright for training, turned by 90 degrees where the detector will work'
 "$python" tools/dataset_converters/digits.py --out "$data"
 
-say 'searching the augmentation policy (about 2 minutes)'
+say 'searching the augmentation policy (about 1 minute)'
 "$python" tools/search.py configs/ddas_retinanet_r18_digits.py \
   --work-dir "$work/search" >"$work/search.log" 2>&1 &
 search=$!
@@ -52,7 +52,7 @@ wait "$search" || {
   exit 1
 }
 
-say 'training with the policy and without, side by side (about 4 minutes)'
+say 'training with the policy and without, side by side (about 3 minutes)'
 run "$work/with.log" "$python" tools/train.py "$work/search/retrain_retinanet_r18_digits.py" \
   --work-dir "$work/with" &
 with=$!
@@ -62,15 +62,15 @@ without=$!
 while kill -0 "$with" 2>/dev/null || kill -0 "$without" 2>/dev/null; do
   sleep 15
   line=$(grep -o 'Epoch(train) *\[[0-9]*\]' "$work/with.log" | tail -n 1 | grep -o '[0-9]*' || true)
-  [[ -z $line ]] || say "epoch $line of 20"
+  [[ -z $line ]] || say "epoch $line of 30"
 done
 wait "$with"
 wait "$without"
 
 say 'both on the same images of the deployment camera'
 "$python" tools/analysis_tools/compare_detectors.py \
-  --run 'with the policy' "$work/search/retrain_retinanet_r18_digits.py" "$work/with/epoch_20.pth" \
-  --run 'without' configs/baselines/retinanet_r18_digits.py "$work/without/epoch_20.pth" \
+  --run 'with the policy' "$work/search/retrain_retinanet_r18_digits.py" "$work/with/epoch_30.pth" \
+  --run 'without' configs/baselines/retinanet_r18_digits.py "$work/without/epoch_30.pth" \
   --policy "$work/search/policy.json" --out "$work/comparison.png" 2>"$work/compare.log" |
   grep -E 'mAP [0-9]|picture' || { tail -n 25 "$work/compare.log" >&2; exit 1; }
 say "done; the policy is $work/search/policy.json"

@@ -1,5 +1,5 @@
-# 1,500 steps of 8 images.
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=20)
+# 2,250 steps of 8 images.
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=30)
 optim_wrapper = dict(
     type='OptimWrapper',
     clip_grad=dict(max_norm=10),  # a start from scratch explodes without
@@ -7,5 +7,5 @@ optim_wrapper = dict(
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=50),
-    dict(type='CosineAnnealingLR', T_max=20, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', T_max=30, convert_to_iter_based=True),
 ]

@@ -1,0 +1,165 @@
+"""Time the steps of a search against plain forward and backward of the same batches."""
+
+import argparse
+import copy
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import torch
+
+from ddas_mm.engine.cli import add_common_arguments, build_runner, load_config, run_tool
+from ddas_mm.engine.gradients import ViewGradients, compute_loss
+from ddas_mm.engine.loop import DDASLoop
+
+EXAMPLE = """example:
+  python tools/analysis_tools/benchmark_search.py configs/ddas_retinanet_r50_coco.py
+"""
+PARTS = {
+    'views': (ViewGradients, 'of_view'),
+    'mixture': (ViewGradients, 'mix'),
+    'S_val and alignment': (ViewGradients, 'align'),
+}
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_common_arguments(parser)
+    parser.add_argument('--steps', type=int, default=10, help='timed steps')
+    parser.add_argument('--warmup', type=int, default=2, help='steps before them')
+    parser.add_argument('--amp', action='store_true', help='bfloat16 autocast')
+    return parser.parse_args()
+
+
+def seconds(function: Callable[[], Any]) -> tuple[float, Any]:
+    """Return a call's wall-clock time, the device's work included, and its result."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    start = time.perf_counter()
+    result = function()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - start, result
+
+
+def timed(owner: Any, name: str, part: str, spent: dict[str, float]) -> None:
+    """Add the time of every call of a method to ``spent[part]``."""
+    original = getattr(owner, name)
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        elapsed, result = seconds(lambda: original(*args, **kwargs))
+        spent[part] += elapsed
+        return result
+
+    setattr(owner, name, wrapper)
+
+
+def floor(loop: DDASLoop, batches: list[Any]) -> None:
+    """Run forward and backward of the batches, and nothing else."""
+    gradients = loop.gradients
+    for batch in batches:
+        loss, _ = compute_loss(gradients.module, batch, loop.amp)
+        torch.autograd.grad(loss, gradients.params, allow_unused=True)
+
+
+def build_loop(config: Any) -> DDASLoop:
+    """Return a search that is ready for its first step."""
+    runner = build_runner(config)
+    runner._train_loop = loop = runner.build_train_loop(runner._train_loop)
+    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    runner._init_model_weights()
+    runner.model.train()
+    loop.gradients = ViewGradients(
+        runner.model, runner.optim_wrapper, loop.num_policies, loop.amp
+    )
+    return loop
+
+
+def epochs(dataloader: Iterable[Any]) -> Iterator[Any]:
+    """Yield the batches of a data loader, epoch after epoch."""
+    while True:
+        yield from dataloader
+
+
+def measure(loop: DDASLoop, steps: int, warmup: int) -> list[dict[str, float]]:
+    """Return one row of seconds per timed step: floor, step and its parts.
+
+    Floor and step take turns in going first, on copies of the same batches.
+    """
+    spent: dict[str, float] = defaultdict(float)
+    for part, (owner, name) in PARTS.items():
+        timed(owner, name, part, spent)
+    timed(loop.runner.optim_wrapper, 'step', 'optimiser', spent)
+    timed(loop.policy, 'step', 'policy', spent)
+    pairs = zip(epochs(loop.dataloader), loop.val_loader, strict=False)
+    rows = []
+    for number in range(warmup + steps):
+        wait, (data, val_batch) = seconds(lambda: next(pairs))
+        again = copy.deepcopy([*data['views'], val_batch])
+        spent.clear()
+
+        def step(data: Any = data, val_batch: Any = val_batch) -> Any:
+            return loop.search_step(data['views'], data['policies'], val_batch)
+
+        if number % 2:
+            plain, _ = seconds(lambda again=again: floor(loop, again))
+        whole, _ = seconds(step)
+        if not number % 2:
+            plain, _ = seconds(lambda again=again: floor(loop, again))
+        if number >= warmup:
+            rows.append({'floor': plain, 'step': whole, 'data wait': wait, **spent})
+    return rows
+
+
+def report(loop: DDASLoop, rows: list[dict[str, float]]) -> str:
+    """Return medians, ratios and the cost of the whole search as text."""
+    median = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
+    excluded = statistics.median(row['step'] / row['floor'] for row in rows)
+    included = statistics.median(
+        (row['step'] + row['data wait']) / row['floor'] for row in rows
+    )
+    total = median['step'] + median['data wait']
+    policies, val = loop.dataloader.batch_sampler, loop.val_loader.batch_sampler
+    images = policies.batch_size * (loop.num_policies + 1) + val.batch_size
+    hours = total * loop.max_iters / 3600
+    lines = [f'{name:20} {value:9.4f} s' for name, value in median.items()]
+    return '\n'.join(
+        [
+            f'medians of {len(rows)} steps, {loop.gradients.grad.device}, '
+            f'{torch.get_num_threads()} threads, torch {torch.__version__}, '
+            f'{"bfloat16" if loop.amp else "float32"}',
+            *lines,
+            f'step / floor, data excluded: {excluded:.3f}',
+            f'step / floor, everything:    {included:.3f}',
+            f'{1 / total:.2f} steps/s, {images / total:.1f} images/s, the whole search '
+            f'({loop.max_iters} steps): {hours:.2f} h',
+        ]
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    args = parse_args()
+    config = load_config(args)
+    config.log_level = 'ERROR'
+    config.train_cfg.amp = args.amp
+    with tempfile.TemporaryDirectory() as folder:
+        config.work_dir = folder
+        loop = build_loop(config)
+        print(report(loop, measure(loop, args.steps, args.warmup)))
+
+
+if __name__ == '__main__':
+    run_tool(main)
