@@ -1,7 +1,4 @@
-"""What DDASAugment moves and refuses, on mmdet's own structures.
-
-Expected values are numpy flips, shifts written out, corners and pycocotools' pixels.
-"""
+"""What DDASAugment moves, on mmdet's structures; expected by numpy and by hand."""
 
 import copy
 

@@ -1,0 +1,250 @@
+"""Draw what operations and policies do to an image of the training data."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import DATASETS, init_default_scope
+
+from ddas_mm.core import PolicySchedule, SearchSpace, read_policy
+from ddas_mm.data.adapter import unpack
+from ddas_mm.data.augment import DDASAugment
+from ddas_mm.data.pipelines import leaf_datasets, split_pipeline
+from ddas_mm.data.space import CandidateOps, build_space
+from ddas_mm.data.views import seed_generators
+from ddas_mm.engine.cli import add_common_arguments, load_config, run_tool
+from ddas_mm.engine.emit import find_dicts
+from ddas_mm.errors import SettingError
+from ddas_mm.visualization.contact_sheet import Picture, draw_contact_sheet
+
+TRIES = 20  # draws per candidate until one shows
+MIN_WIDTH = 100  # pixels
+EXAMPLES = """examples:
+  python tools/analysis_tools/browse_augment.py configs/ddas_retinanet_r50_coco.py
+  python tools/analysis_tools/browse_augment.py configs/ddas_retinanet_r50_coco.py \\
+      --data-root /data/coco --index 7 --show-masks
+  python tools/analysis_tools/browse_augment.py work_dirs/x/retrain_x.py --epoch 100
+
+Without a policy, every candidate of train_cfg.space is drawn. With one, in the
+config or by --policy, samples of it at --epoch are (candidates with --candidates).
+"""
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_common_arguments(parser)
+    parser.add_argument('--out', type=Path, metavar='PNG', help='file to write')
+    parser.add_argument(
+        '--index', type=int, default=0, help='which training image (default: 0)'
+    )
+    parser.add_argument('--policy', metavar='JSON', help="a search's policy.json")
+    parser.add_argument(
+        '--epoch', type=int, help='training epoch from 1 (default: the last)'
+    )
+    parser.add_argument(
+        '--num-samples', type=int, default=24, help='samples of a policy (default: 24)'
+    )
+    parser.add_argument(
+        '--candidates', action='store_true', help="draw a policy's candidates instead"
+    )
+    parser.add_argument(
+        '--show-masks',
+        nargs='?',
+        const='bitmap',
+        choices=['bitmap', 'polygon'],
+        help='load instance masks too, where the pipeline does not',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='seed of all randomness')
+    parser.add_argument(
+        '--width', type=int, default=240, help='pixels of a picture (default: 240)'
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Draw a contact sheet."""
+    args = parse_args()
+    check_arguments(args)
+    config = load_config(args)
+    if args.show_masks is not None:
+        load_masks(config, args.show_masks == 'polygon')
+    results, schedule = load_image(config, args.index, args.seed)
+    schedule = schedule if args.policy is None else read_policy(args.policy)
+    kind = 'candidates' if schedule is None or args.candidates else 'samples'
+    where = f'image {args.index} ({Path(results.get("img_path") or "").name})'
+    if kind == 'candidates':
+        if args.epoch is not None:
+            raise SettingError('--epoch needs a policy, and goes without --candidates')
+        space = find_space(config, schedule)
+        heading = (
+            f'{len(space)} candidates on {where}. A draw that changes nothing is '
+            f'repeated, up to {TRIES} times.'
+        )
+        pictures = list(draw_candidates(space, results, args.seed))
+    else:
+        epoch, epochs = find_epoch(config, schedule, args.epoch)
+        kind += f'_epoch_{epoch}'
+        index = schedule.row_index((epoch - 0.5) / epochs)
+        top = ', '.join(f'{name} ({prob:.3f})' for name, prob in schedule.top(index))
+        heading = (
+            f'{args.num_samples} samples on {where} in epoch {epoch} of {epochs} '
+            f'(row {index + 1} of {len(schedule)}): p_tp '
+            f'{schedule.total_prob[index]:.3f}, most likely {top}.'
+        )
+        pictures = list(draw_samples(schedule, index, results, args))
+    out = args.out or Path(config.work_dir) / f'augment_{kind}.png'
+    out.parent.mkdir(parents=True, exist_ok=True)
+    draw_contact_sheet(pictures, heading, out, args.width)
+    print(out)
+
+
+def check_arguments(args: argparse.Namespace) -> None:
+    """Refuse numbers out of range, and a file that would be no PNG."""
+    limits = {'index': 0, 'num_samples': 1, 'seed': 0, 'width': MIN_WIDTH}
+    for name, least in limits.items():
+        value = getattr(args, name)
+        if value < least:
+            option = name.replace('_', '-')
+            raise SettingError(f'--{option} must be at least {least}, but is {value}')
+    if args.out is not None and args.out.suffix.lower() != '.png':
+        raise SettingError(f'--out must end with .png, but is {str(args.out)!r}')
+
+
+def load_masks(config: Config, polygons: bool) -> None:
+    """Let the training pipeline load instance masks, in place."""
+    steps = list(find_dicts(config.get('train_dataloader') or {}, 'LoadAnnotations'))
+    if not steps:
+        raise SettingError(
+            '--show-masks needs a LoadAnnotations step in '
+            f'train_dataloader.dataset.pipeline of {config.filename!r}'
+        )
+    for step in steps:
+        step.update(with_mask=True, poly2mask=not polygons)
+
+
+def load_image(
+    config: Config, index: int, seed: int
+) -> tuple[dict[str, Any], PolicySchedule | None]:
+    """Return a training image before DDASAugment, and the policy in the config."""
+    if not config.get('train_dataloader'):
+        raise SettingError(f'{config.filename!r} has no train_dataloader')
+    init_default_scope(config.get('default_scope', 'mmengine'))
+    try:
+        dataset = DATASETS.build(config.train_dataloader.dataset)
+        leaves = leaf_datasets(dataset)
+        heads = [split_pipeline(leaf.pipeline)[0] for leaf in leaves]
+        if index >= len(dataset):
+            raise SettingError(
+                f'--index {index} is beyond the {len(dataset)} training images'
+            )
+        leaf = np.searchsorted(np.cumsum(list(map(len, leaves))), index, side='right')
+        seed_generators(seed)
+        results = heads[leaf](dataset.get_data_info(index))
+    except FileNotFoundError as error:
+        raise SettingError(
+            f'train_dataloader.dataset finds no {str(error.filename or error)!r}; '
+            'set its data_root, or give --data-root DIR'
+        ) from error
+    if results is None:
+        raise SettingError(
+            f'the steps before DDASAugment give nothing for --index {index}; '
+            'choose another image'
+        )
+    steps = leaves[leaf].pipeline.transforms
+    (augment,) = (step for step in steps if isinstance(step, DDASAugment))
+    return results, augment.schedule
+
+
+def find_space(config: Config, schedule: PolicySchedule | None) -> SearchSpace:
+    """Return the policy's search space, or the config's."""
+    if schedule is not None:
+        return schedule.space
+    space = (config.get('train_cfg') or {}).get('space')
+    if space is None:
+        raise SettingError(
+            f'{config.filename!r} has neither train_cfg.space nor a policy in its '
+            'DDASAugment; give --policy policy.json'
+        )
+    return build_space(space)
+
+
+def find_epoch(
+    config: Config, schedule: PolicySchedule, epoch: int | None
+) -> tuple[int, int]:
+    """Return the training epoch, and of how many; rows count if no epochs are set."""
+    train_cfg = config.get('train_cfg') or {}
+    epochs = train_cfg.get('max_epochs') or len(schedule)
+    if epoch is not None and not 1 <= epoch <= epochs:
+        raise SettingError(f'--epoch must be within 1..{epochs}, but is {epoch}')
+    return epoch or epochs, epochs
+
+
+def draw_candidates(
+    space: SearchSpace, results: dict[str, Any], seed: int
+) -> Iterator[Picture]:
+    """Yield the image as it is, then after each candidate."""
+    ops = CandidateOps(space)
+    yield picture_of('original', numbered(results), results, ops)
+    for index, label in enumerate(space.labels):
+        for attempt in range(TRIES):
+            rng = np.random.default_rng([seed, index, attempt])
+            done = ops.apply(numbered(results), [index], rng)
+            changed = not np.array_equal(done['img'], results['img'])
+            if changed:
+                break
+        title = label if changed else f'{label} (no change)'
+        yield picture_of(title, done, results, ops)
+
+
+def draw_samples(
+    schedule: PolicySchedule,
+    index: int,
+    results: dict[str, Any],
+    args: argparse.Namespace,
+) -> Iterator[Picture]:
+    """Yield the image as it is, then samples of one row of a policy."""
+    ops, row = CandidateOps(schedule.space), schedule.row(index)
+    yield picture_of('original', numbered(results), results, ops)
+    for sample in range(args.num_samples):
+        rng = np.random.default_rng([args.seed, sample])
+        policy = row.draw(rng)
+        done = ops.apply(numbered(results), policy, rng)
+        title = '\n'.join(schedule.space.labels[k] for k in policy)
+        yield picture_of(title or 'not augmented', done, results, ops)
+
+
+def numbered(results: dict[str, Any]) -> dict[str, Any]:
+    """Return ``results`` with instance ids, which tell who is left in the end."""
+    boxes = results.get('gt_bboxes')
+    if boxes is None:
+        return results
+    return {**results, 'gt_instances_ids': np.arange(len(boxes))}
+
+
+def picture_of(
+    title: str, done: dict[str, Any], results: dict[str, Any], ops: CandidateOps
+) -> Picture:
+    """Return the picture of an augmented sample; says how many boxes are left."""
+    sample, ids = unpack(done), done.get('gt_instances_ids', ())
+    total = len(results.get('gt_bboxes', ()))
+    if len(ids) < total:
+        title += f'\n{len(ids)} of {total} boxes left'
+    if ops.constants.channel_order == 'bgr':
+        sample = replace(sample, image=np.ascontiguousarray(sample.image[..., ::-1]))
+    return Picture(title, sample, ids)
+
+
+if __name__ == '__main__':
+    run_tool(main)
