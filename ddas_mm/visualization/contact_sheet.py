@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
-from matplotlib.patheffects import withStroke
+from matplotlib.patheffects import AbstractPathEffect, withStroke
 
 from ddas_mm.ops import Sample
 from ddas_mm.visualization.plots import COLOURS
@@ -25,6 +25,7 @@ LINE = 15  # pixels from one line of text to the next
 LETTER = 7.2  # pixels that a letter takes at most, on average
 GAP = 8  # pixels around pictures
 SHAPE = 1.4  # width by height of a sheet, if the number of pictures allows
+Colours = list[tuple[float, float, float]]
 IGNORED = 255  # of segmentation maps
 OPACITY = 0.45
 
@@ -104,8 +105,14 @@ def draw_contact_sheet(
         draw_picture(axes, picture)
         longest = max(map(len, picture.title.splitlines()), default=1)
         size = FONT * min(1, width / (LETTER * max(longest, 1)))
-        place = {'xycoords': 'axes fraction', 'textcoords': 'offset points'}
-        axes.annotate(picture.title, (0, 1), (0, 2), fontsize=size, **place)
+        axes.annotate(
+            picture.title,
+            (0, 1),
+            (0, 2),
+            xycoords='axes fraction',
+            textcoords='offset points',
+            fontsize=size,
+        )
     FigureCanvasAgg(figure).print_png(path)
 
 
@@ -126,15 +133,15 @@ def draw_picture(axes: Axes, picture: Picture) -> None:
             for points in parts:
                 patch = Polygon(np.reshape(points, (-1, 2)), alpha=OPACITY, fc=colour)
                 axes.add_patch(patch)
-    outline = [withStroke(linewidth=2.4, foreground='black')]
+    outline: list[AbstractPathEffect] = [withStroke(linewidth=2.4, foreground='black')]
     for (x1, y1, x2, y2), colour in zip(sample.boxes, colours, strict=True):
-        style = {'fill': False, 'edgecolor': colour, 'linewidth': 1.2}
-        box = Rectangle((x1, y1), x2 - x1, y2 - y1, clip_on=False, **style)
+        box = Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, clip_on=False)
+        box.set(edgecolor=colour, linewidth=1.2)
         box.set_path_effects(outline)
         axes.add_patch(box)
 
 
-def _bitmaps(sample: Sample, colours: list[tuple[float, ...]]) -> np.ndarray | None:
+def _bitmaps(sample: Sample, colours: Colours) -> np.ndarray | None:
     """(H, W, 4) float RGBA of segmentation map and bitmap masks, None without."""
     bitmaps = isinstance(sample.masks, np.ndarray)
     if sample.seg_map is None and not bitmaps:
