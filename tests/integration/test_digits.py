@@ -92,6 +92,14 @@ def test_emitted_config_trains_evaluates_and_augments(searched, digits, tmp_path
     )
     assert (tmp_path / 'found.pkl').stat().st_size > 0
     assert 'Epoch(test) [1/1]' in result.stdout + result.stderr
+    result = run(
+        *(ROOT / 'tools/analysis_tools/compare_detectors.py', '--out', 'both.png'),
+        *('--run', 'trained', emitted, tmp_path / 'train/epoch_2.pth'),
+        *('--policy', searched / 'policy.json', '--num-images', 2),
+        cwd=tmp_path,
+    )
+    assert re.search(r'trained +mAP 0\.\d{3}', result.stdout)
+    assert (tmp_path / 'both.png').stat().st_size > 0
 
 
 def test_classifier_of_mmpretrain_is_searched_by_the_same_loop(digits, tmp_path):
@@ -146,6 +154,23 @@ def test_classifier_of_mmpretrain_is_searched_by_the_same_loop(digits, tmp_path)
     assert len(schedule.space) == 51
     assert schedule.search['steps'] == 6
     assert schedule.op_probs[-1].std() > 0
+
+
+def test_benchmark_holds_a_step_against_its_floor(digits, tmp_path):
+    result = run(
+        ROOT / 'tools/analysis_tools/benchmark_search.py',
+        ROOT / 'configs/ddas_retinanet_r18_digits.py',
+        *('--data-root', digits, '--steps', 2, '--warmup', 1),
+        *('--cfg-options', *SMALL),
+        cwd=tmp_path,
+    )
+    values = dict(re.findall(r'^(\w[\w ]*\w) +([\d.]+) s$', result.stdout, re.M))
+    parts = ('views', 'mixture', 'optimiser', 'S_val and alignment', 'policy')
+    assert (
+        0 < sum(float(values[part]) for part in parts) <= float(values['step']) * 1.05
+    )
+    assert re.search(r'step / floor, everything: +\d\.\d{3}', result.stdout)
+    assert list(tmp_path.iterdir()) == []
 
 
 WRONG = {
