@@ -15,7 +15,9 @@ ROOT = Path(__file__).parents[1]
 # A server that has imported everything: a process starts in milliseconds, and with
 # neither the threads nor the devices of the test process.
 CONTEXT = multiprocessing.get_context('forkserver')
-CONTEXT.set_forkserver_preload(['tests.toy', 'ddas_mm.engine.cli', 'ddas_mm.engine'])
+CONTEXT.set_forkserver_preload(
+    ['tests.toy', 'ddas_mm.engine.cli', 'torchvision', 'matplotlib.pyplot']
+)
 
 
 class Group:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -47,8 +48,12 @@ def search_record(runner: Runner, epochs: int, seconds: float) -> dict[str, Any]
     }
 
 
+@cache
 def _installed() -> dict[str, str]:
-    """Versions of the mm packages, by import name (forks have names of their own)."""
+    """Versions of the mm packages, by import name (forks have names of their own).
+
+    Read once: going through all installed packages takes 0.3 s.
+    """
     names = metadata.packages_distributions()
     return {
         name: metadata.version(names[name][0])

@@ -44,7 +44,7 @@ def prepare_resume(config: Config) -> str | None:
         damaged.append(path.name)
     else:
         config.resume = False
-    found = config.load_from or 'nowhere, from the beginning'
+    found = config.get('load_from') or 'nowhere, from the beginning'
     why = f'; {", ".join(damaged)} cannot be read (a kill while writing?)'
     return f'Resuming from {found}{why if damaged else ""}'
 
@@ -89,18 +89,16 @@ def _newest_first(config: Config) -> Iterator[Path]:
     hook = (config.get('default_hooks') or {}).get('checkpoint') or {}
     if hook.get('out_dir'):
         folders.add(Path(hook['out_dir']) / work_dir.name)
+    # A name of a custom filename_tmpl shows only in MMEngine's pointer.
+    pointer = work_dir / 'last_checkpoint'
+    named = Path(pointer.read_text().strip()).name if pointer.is_file() else ''
     found = {
         path
         for folder in folders
         if folder.is_dir()
         for path in folder.iterdir()
-        if CHECKPOINT.fullmatch(path.name)
+        if path.name == named or CHECKPOINT.fullmatch(path.name)
     }
-    # A custom filename_tmpl shows only there.
-    pointer = work_dir / 'last_checkpoint'
-    named = pointer.read_text().strip() if pointer.is_file() else ''
-    if named and Path(named).is_file():
-        found.add(Path(named))
     yield from sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
