@@ -48,7 +48,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--policy', help='policy.json, for its curves')
     parser.add_argument('--out', default='comparison.png', help='the picture')
     parser.add_argument('--num-images', type=int, default=4)
-    parser.add_argument('--score', type=float, default=0.3, help='least score drawn')
+    parser.add_argument('--score', type=float, default=0.4, help='least score drawn')
     return parser.parse_args()
 
 
