@@ -12,6 +12,11 @@ MASTER_ADDR=${MASTER_ADDR:-127.0.0.1}
 if ((NNODES > 1)) && [[ $MASTER_ADDR == 127.0.0.1 ]]; then
   echo "dist_train.sh: NNODES=$NNODES on MASTER_ADDR=127.0.0.1 works on one machine only" >&2
 fi
+# Without GPUs the cores are shared out; torchrun would give each process one thread.
+if ! command -v nvidia-smi >/dev/null; then
+  threads=$(($(getconf _NPROCESSORS_ONLN) / GPUS))
+  export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((threads > 0 ? threads : 1))}
+fi
 
 exec "${PYTHON:-python}" -m torch.distributed.run \
   --nnodes="$NNODES" \

@@ -108,9 +108,6 @@ def build_runner(config: Config) -> Runner:
     """Build the runner, on the CPU too: with gloo, and without SyncBN."""
     note = prepare_resume(config)
     if not torch.cuda.is_available() and config.launcher == 'pytorch':
-        # torchrun sets OMP_NUM_THREADS=1, which is meant for GPUs
-        processes = int(os.environ['LOCAL_WORLD_SIZE'])
-        torch.set_num_threads(max((os.cpu_count() or 1) // processes, 1))
         torch.distributed.init_process_group('gloo')
         config.sync_bn = None
         wrapper = dict(config.get('model_wrapper_cfg') or {})
