@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 ROOT = Path(__file__).parents[1]
 # A server that has imported everything: a process starts in milliseconds, and with
 # neither the threads nor the devices of the test process.
@@ -95,6 +97,7 @@ def run_tool(tool: str, *arguments: str) -> int:
 
 def _run_rank(rank, world_size, port, sender, function, args) -> None:
     os.setpgid(0, 0)  # DataLoader's workers die with their rank
+    np.random.seed()  # noqa: NPY002  from the system's entropy, as a new process
     os.environ.update(
         RANK=str(rank),
         LOCAL_RANK=str(rank),
