@@ -1,27 +1,4 @@
 #!/usr/bin/env bash
 # bash tools/dist_train.sh CONFIG GPUS [arguments of tools/train.py]
 # Several nodes: NNODES, NODE_RANK, MASTER_ADDR and PORT in the environment.
-set -euo pipefail
-
-CONFIG=${1:?the config file is missing}
-GPUS=${2:?the number of processes per node is missing}
-NNODES=${NNODES:-1}
-NODE_RANK=${NODE_RANK:-0}
-PORT=${PORT:-29500}
-MASTER_ADDR=${MASTER_ADDR:-127.0.0.1}
-if ((NNODES > 1)) && [[ $MASTER_ADDR == 127.0.0.1 ]]; then
-  echo "dist_train.sh: NNODES=$NNODES on MASTER_ADDR=127.0.0.1 works on one machine only" >&2
-fi
-# Without GPUs the cores are shared out; torchrun would give each process one thread.
-if ! command -v nvidia-smi >/dev/null; then
-  threads=$(($(getconf _NPROCESSORS_ONLN) / GPUS))
-  export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((threads > 0 ? threads : 1))}
-fi
-
-exec "${PYTHON:-python}" -m torch.distributed.run \
-  --nnodes="$NNODES" \
-  --node_rank="$NODE_RANK" \
-  --master_addr="$MASTER_ADDR" \
-  --nproc_per_node="$GPUS" \
-  --master_port="$PORT" \
-  "$(dirname "$0")/train.py" "$CONFIG" --launcher pytorch "${@:3}"
+exec bash "$(dirname "$0")/dist_run.sh" train "$@"

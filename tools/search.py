@@ -1,19 +1,17 @@
 """Search an augmentation policy."""
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ddas_mm.engine.cli import (
-    add_common_arguments,
-    add_train_arguments,
     apply_train_arguments,
     build_runner,
     load_config,
     nothing_left_on_error,
     run_tool,
+    train_parser,
 )
 from ddas_mm.errors import SettingError
 
@@ -25,21 +23,9 @@ EXAMPLES = """examples:
 """
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_common_arguments(parser)
-    add_train_arguments(parser)
-    return parser.parse_args()
-
-
 def main() -> None:
     """Search."""
-    args = parse_args()
+    args = train_parser(__doc__, EXAMPLES).parse_args()
     config = load_config(args)
     loop = (config.get('train_cfg') or {}).get('type')
     if loop not in ('ddas_mm.DDASLoop', 'DDASLoop'):

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config, DictAction
@@ -44,8 +45,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
 
 
-def add_train_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of training and search."""
+def _add_train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--resume',
         nargs='?',
@@ -62,6 +62,18 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='scale the learning rate to the number of processes',
     )
+
+
+def train_parser(description: str, epilog: str) -> argparse.ArgumentParser:
+    """Return the parser of a training or a search."""
+    parser = argparse.ArgumentParser(
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_common_arguments(parser)
+    _add_train_arguments(parser)
+    return parser
 
 
 def load_config(args: argparse.Namespace) -> Config:
@@ -82,6 +94,7 @@ def load_config(args: argparse.Namespace) -> Config:
             hook['data_root'] = args.data_root
     if args.cfg_options is not None:
         config.merge_from_dict(args.cfg_options)
+    _drop_worker_settings(config)
     if args.work_dir is not None:
         config.work_dir = args.work_dir
     elif config.get('work_dir') is None:
@@ -155,14 +168,22 @@ def nothing_left_on_error(folder: str) -> Iterator[None]:
         raise
 
 
+def _loaders(config: Config) -> list[Any]:
+    names = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+    return [config[name] for name in names if config.get(name) is not None]
+
+
 def _fill_loader_defaults(config: Config) -> None:
     """Fill in what mmpretrain's own tool adds to its configs' data loaders."""
-    if config.get('default_scope') != 'mmpretrain':
-        return
-    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        loader = config.get(name)
-        if loader is not None:
+    if config.get('default_scope') == 'mmpretrain':
+        for loader in _loaders(config):
             loader.setdefault('collate_fn', {'type': 'default_collate'})
             loader.setdefault('pin_memory', torch.cuda.is_available())
-            workers = loader.get('num_workers', 0) > 0
-            loader.setdefault('persistent_workers', workers)
+            loader.setdefault('persistent_workers', loader.get('num_workers', 0) > 0)
+
+
+def _drop_worker_settings(config: Config) -> None:
+    """Let num_workers=0 suffice: torch refuses other worker settings beside it."""
+    for loader in _loaders(config):
+        if loader.get('num_workers', 0) == 0:
+            loader.update(persistent_workers=False, prefetch_factor=None)

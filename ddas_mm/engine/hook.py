@@ -179,7 +179,7 @@ class DDASHook(Hook):
         CLOCK.set(progress, 0 if by_iter else loop.epoch)
         schedule = live_schedules()[0]
         row = schedule.row_index(progress)
-        runner.message_hub.update_scalar('train/ddas/row', row)
+        runner.message_hub.update_scalar('train/ddas/row', row + 1)
         runner.message_hub.update_scalar(
             'train/ddas/total_prob', schedule.total_prob[row]
         )
