@@ -1,6 +1,7 @@
 """Search and retraining from the command line, on digits made on the fly."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -20,10 +21,11 @@ SMALL = (
 )
 
 
-def run(*command, cwd, check=True):
+def run(*command, cwd, check=True, env=None):
     result = subprocess.run(
         [sys.executable, '-W', 'ignore', *map(str, command)],
         cwd=cwd,
+        env=env,
         capture_output=True,
         text=True,
         check=False,
@@ -171,6 +173,46 @@ def test_benchmark_holds_a_step_against_its_floor(digits, tmp_path):
     )
     assert re.search(r'step / floor, everything: +\d\.\d{3}', result.stdout)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_operation_of_a_users_own_is_searched_and_trained_with(digits, tmp_path):
+    (tmp_path / 'own_ops.py').write_text(
+        'import numpy as np\n'
+        'from ddas_mm.ops import LevelMap, OpSpec, Pixels, register_op\n'
+        'def dim(image, grey_levels):\n'
+        '    return np.maximum(image, int(grey_levels)) - np.uint8(grey_levels)\n'
+        "level_map = LevelMap(50, 'grey levels', 'this test')\n"
+        "register_op('detection', OpSpec('Dim', Pixels(dim), level_map))\n"
+    )
+    retrain = ROOT / 'configs/retrain/retinanet_r18_digits.py'
+    imports = "custom_imports = dict(imports=['own_ops'])\n"
+    (tmp_path / 'training.py').write_text(f"_base_ = ['{retrain}']\n{imports}")
+    (tmp_path / 'mine.py').write_text(
+        f"_base_ = ['{ROOT / 'configs/ddas_retinanet_r18_digits.py'}']\n{imports}"
+        "space = dict(_delete_=True, table='detection', ops=['Invert', 'Dim'],\n"
+        '    levels=[4, 8], depth=2)\n'
+        'train_cfg = dict(space=space)\n'
+        "custom_hooks = [dict(type='ddas_mm.DDASHook', retrain='training.py')]\n"
+    )
+    environment = {**os.environ, 'PYTHONPATH': str(tmp_path)}
+    arguments = ('--data-root', digits, '--work-dir', 'work')
+    options = ('--cfg-options', 'train_dataloader.num_workers=1', *SMALL)
+    run(
+        *(ROOT / 'tools/search.py', 'mine.py', *arguments, *options),
+        cwd=tmp_path,
+        env=environment,
+    )
+    schedule = read_policy(tmp_path / 'work/policy.json')
+    assert schedule.space.labels == ['Invert', 'Dim 4', 'Dim 8']
+    run(
+        *(ROOT / 'tools/train.py', 'work/retrain_training.py', '--work-dir', 'train'),
+        *('--cfg-options', 'train_cfg.max_epochs=1', 'param_scheduler=None'),
+        *('train_dataloader.num_workers=1', 'env_cfg.mp_cfg.mp_start_method=spawn'),
+        cwd=tmp_path,
+        env=environment,
+    )
+    log = next((tmp_path / 'train').glob('*/*.log')).read_text()
+    assert re.search(r'DDAS: [1-9]\d* of 24 images augmented', log)
 
 
 WRONG = {
