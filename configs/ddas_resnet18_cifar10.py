@@ -19,6 +19,7 @@ optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.05, momentum=0.9, weight_decay=5e-4),
 )
 param_scheduler = [dict(type='CosineAnnealingLR', T_max=20, convert_to_iter_based=True)]
+default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
 custom_hooks = [
     dict(
         type='ddas_mm.DDASHook',

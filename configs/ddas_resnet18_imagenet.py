@@ -23,6 +23,7 @@ train_cfg = dict(
 )
 optim_wrapper = dict(optimizer=dict(lr=0.01, momentum=0.9, weight_decay=1e-4))
 param_scheduler = [dict(type='CosineAnnealingLR', T_max=40, convert_to_iter_based=True)]
+default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
 custom_hooks = [
     dict(
         type='ddas_mm.DDASHook',

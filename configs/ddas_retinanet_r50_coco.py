@@ -27,6 +27,7 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=500),
     dict(type='MultiStepLR', by_epoch=True, milestones=[24, 28], gamma=0.1),
 ]
+default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
 custom_hooks = [
     dict(
         type='ddas_mm.DDASHook',
