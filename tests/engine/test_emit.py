@@ -95,11 +95,11 @@ def test_retrain_config_without_a_place_for_the_policy_is_refused(tmp_path, retr
 
 def test_data_root_reaches_data_sets_and_evaluators(retrain):
     config = Config.fromfile(retrain)
-    set_data_root(config, '/new/root')
+    set_data_root(config, '/new/place')
     dataset = config.train_dataloader.dataset.datasets[0]
-    assert dataset.data_root == '/new/root/'
+    assert dataset.data_root == '/new/place/'
     assert dataset.ann_file == 'a.json'
-    assert config.val_evaluator.ann_file == '/new/root/val.json'
+    assert config.val_evaluator.ann_file == '/new/place/val.json'
 
 
 def test_data_root_of_a_config_without_one_is_refused(tmp_path):
