@@ -7,7 +7,6 @@ val_pipeline = [  # S_val is kept as original
     dict(type='CenterCrop', crop_size=224),
     dict(type='PackInputs'),
 ]
-model = dict(head=dict(num_classes=1000))
 train_dataloader = dict(batch_size=32)
 train_cfg = dict(
     _delete_=True,

@@ -1,24 +1,4 @@
 #!/usr/bin/env bash
 # bash tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR [arguments of tools/train.py]
 # GPUS, GPUS_PER_NODE, CPUS_PER_TASK and SRUN_ARGS in the environment.
-set -euo pipefail
-
-PARTITION=${1:?the partition is missing}
-JOB_NAME=${2:?the name of the job is missing}
-CONFIG=${3:?the config file is missing}
-WORK_DIR=${4:?the work_dir is missing}
-GPUS=${GPUS:-8}
-GPUS_PER_NODE=${GPUS_PER_NODE:-$((GPUS < 8 ? GPUS : 8))}
-CPUS_PER_TASK=${CPUS_PER_TASK:-5}
-
-# shellcheck disable=SC2086  # SRUN_ARGS are several words
-exec srun --partition="$PARTITION" \
-  --job-name="$JOB_NAME" \
-  --gres=gpu:"$GPUS_PER_NODE" \
-  --ntasks="$GPUS" \
-  --ntasks-per-node="$GPUS_PER_NODE" \
-  --cpus-per-task="$CPUS_PER_TASK" \
-  --kill-on-bad-exit=1 \
-  ${SRUN_ARGS:-} \
-  "${PYTHON:-python}" -u "$(dirname "$0")/train.py" "$CONFIG" \
-  --work-dir "$WORK_DIR" --launcher slurm "${@:5}"
+exec bash "$(dirname "$0")/slurm_run.sh" train "$@"

@@ -188,9 +188,7 @@ WRONG = {
         {'custom_hooks.0.retrain': 'nowhere.py'},
         "DDASHook.retrain 'nowhere.py' does not exist",
     ),
-    'frozen': ({'model.frozen': True}, None),
 }
-del WRONG['frozen']
 
 
 @pytest.mark.parametrize('name', WRONG)
