@@ -1,8 +1,18 @@
 # Search for CIFAR-10 with WRN-40-2 (DDAS paper, Section 4.2 and Appendix C.1), on the
 # images as class folders.
-_base_ = ['ddas_resnet18_cifar10.py']
+_base_ = [
+    '_base_/datasets/cifar10.py',
+    '_base_/models/wrn40-2.py',
+    '_base_/schedules/search_cifar.py',
+]
 
-model = dict(
-    backbone=dict(_delete_=True, type='ddas_mm.WideResNet', depth=40, width=2),
-    head=dict(in_channels=128),
-)
+train_dataloader = dict(batch_size=32)
+custom_hooks = [
+    dict(
+        type='ddas_mm.DDASHook',
+        smooth=2,  # F_s
+        retrain='retrain/wrn28-10_cifar10.py',
+    )
+]
+val_dataloader = val_cfg = val_evaluator = None
+test_dataloader = test_cfg = test_evaluator = None

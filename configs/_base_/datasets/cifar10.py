@@ -1,9 +1,4 @@
-# ResNet-18 on CIFAR-10 as class folders of images, with the place where policies act.
-_base_ = [
-    'mmpretrain::_base_/models/resnet18_cifar.py',
-    'mmpretrain::_base_/default_runtime.py',
-]
-
+# CIFAR-10 as class folders of images, with the place where policies act.
 data_preprocessor = dict(
     num_classes=10,
     mean=[125.307, 122.961, 113.8575],
@@ -15,8 +10,10 @@ train_pipeline = [
     dict(type='ddas_mm.DDASAugment'),  # policies act here
     dict(type='RandomCrop', crop_size=32, padding=4),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
+    dict(type='Cutout', shape=16, pad_val=(114, 123, 125), prob=1.0),  # the mean
     dict(type='PackInputs'),
 ]
+test_pipeline = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]
 train_dataloader = dict(
     batch_size=128,
     num_workers=2,
@@ -30,17 +27,21 @@ train_dataloader = dict(
         pipeline=train_pipeline,
     ),
 )
-test_dataloader = dict(
+val_dataloader = dict(
     batch_size=256,
     num_workers=2,
+    persistent_workers=True,
     collate_fn=dict(type='default_collate'),
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='CustomDataset',
         data_root='data/cifar10',
         data_prefix='test',
-        pipeline=[dict(type='LoadImageFromFile'), dict(type='PackInputs')],
+        pipeline=test_pipeline,
     ),
 )
-test_evaluator = dict(type='Accuracy', topk=(1,))
+val_evaluator = dict(type='Accuracy', topk=(1,))
+val_cfg = dict()
+test_dataloader = val_dataloader
+test_evaluator = val_evaluator
 test_cfg = dict()

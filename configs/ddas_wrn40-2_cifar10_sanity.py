@@ -1,0 +1,24 @@
+# The paper's sanity check (Section 4.1, Fig. 4, Appendix C.1), on CIFAR-10 as class
+# folders of images: S_val is turned by 90 degrees, and Rotate90, a candidate in place
+# of Rotate, must become the dominant one.
+_base_ = [
+    '_base_/datasets/cifar10.py',
+    '_base_/models/wrn40-2.py',
+    '_base_/schedules/search_cifar.py',
+]
+
+train_dataloader = dict(batch_size=32)
+val_pipeline = [
+    dict(type='LoadImageFromFile'),
+    # mm turns clockwise, Rotate90 counter-clockwise
+    dict(type='Rotate', angle=-90, prob=1.0, random_negative_prob=0.0),
+    dict(type='PackInputs'),
+]
+train_cfg = dict(
+    space=dict(name='sanity', depth=1),  # 18 candidates of level 2, N_o
+    total_prob=0.75,  # initial p_tp
+    policy_dataloader=dict(dataset=dict(pipeline=val_pipeline)),
+)
+custom_hooks = [dict(type='ddas_mm.DDASHook', smooth=2)]
+val_dataloader = val_cfg = val_evaluator = None
+test_dataloader = test_cfg = test_evaluator = None
