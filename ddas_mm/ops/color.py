@@ -9,6 +9,7 @@ from .bands import bands
 from .blend import blend, blend_table
 
 _LEVELS = np.arange(256)
+_FEW_VALUES = 1 << 15  # below, a table of three channels beats three planes
 _PILLOW_GREY = np.array([19595, 38470, 7471, 32768]) / 65536  # ITU-R 601-2, rounded
 # tf.image.rgb_to_grayscale on [0, 1], back to uint8 with the factor 255.5 (A2).
 _ZOPH_GREY = np.array([0.2989, 0.5870, 0.1140, 0]) * 255.5 / 255
@@ -106,7 +107,7 @@ def autocontrast_zoph(image: np.ndarray) -> np.ndarray:
 
 
 def _stretch(image: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
-    planes = list(cv2.split(image))
+    planes = _split(image)
     for plane in planes:
         low, high, _, _ = cv2.minMaxLoc(plane)
         if high > low:
@@ -114,23 +115,33 @@ def _stretch(image: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
             values = _LEVELS.astype(dtype) * scale - dtype(low) * scale
             table = np.clip(values, 0, 255).astype(np.uint8)
             cv2.LUT(plane, table, dst=plane)
-    return cv2.merge(planes)
+    return cv2.merge(tuple(planes))
 
 
 def equalize(image: np.ndarray) -> np.ndarray:
     """Equalize each channel's histogram (``ImageOps.equalize``; Zoph et al. agree)."""
-    planes = list(cv2.split(image))
-    for plane, table in zip(planes, _equalizing_tables(image), strict=True):
+    tables = _equalizing_tables(image)
+    if image.size <= _FEW_VALUES:
+        return cv2.LUT(image, np.ascontiguousarray(tables.T)[None])
+    planes = _split(image)
+    for plane, table in zip(planes, tables, strict=True):
         cv2.LUT(plane, table, dst=plane)
-    return cv2.merge(planes)
+    return cv2.merge(tuple(planes))
 
 
 def _equalizing_tables(image: np.ndarray) -> np.ndarray:
     """(3, 256) uint8; the identity where one grey level fills (almost) all."""
     counts = [cv2.calcHist([image], [c], None, [256], [0, 256]) for c in range(3)]
-    histogram = np.concatenate(counts, axis=1).T.astype(np.int64)
-    last = 255 - (histogram[:, ::-1] > 0).argmax(axis=1)[:, None]
-    step = (image[..., 0].size - np.take_along_axis(histogram, last, axis=1)) // 255
-    below = np.cumsum(histogram, axis=1) - histogram
+    histogram = np.hstack(counts).T.astype(np.int64)
+    below = histogram.cumsum(axis=1) - histogram
+    # What lies below the last grey level that occurs.
+    step = np.where(histogram > 0, below, 0).max(axis=1, keepdims=True) // 255
     table = np.minimum((below + step // 2) // np.maximum(step, 1), 255)
     return np.where(step == 0, _LEVELS, table).astype(np.uint8)
+
+
+def _split(image: np.ndarray) -> np.ndarray:
+    """(3, H, W): one array takes a quarter less time than the three of cv2.split."""
+    planes = np.empty((3, *image.shape[:2]), dtype=np.uint8)
+    cv2.split(image, tuple(planes))
+    return planes
