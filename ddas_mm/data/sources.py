@@ -49,9 +49,9 @@ def build_search_datasets(
                 f'train_cfg.proxy has the unknown key {key!r}; '
                 f'known are {", ".join(PROXY_KEYS)}'
             )
-    source = val_source = _build(train_config, 'train_dataloader.dataset')
+    source = val_source = build_dataset(train_config, 'train_dataloader.dataset')
     if val_config:
-        val_source = _build(_merge(val_config, train_config), VAL_DATASET)
+        val_source = build_dataset(_merge(val_config, train_config), VAL_DATASET)
     own = bool(set(val_config) - {'pipeline'})
     if own:
         train_indices = _draw(source, proxy, 'num_train')
@@ -65,7 +65,16 @@ def build_search_datasets(
     return train, val
 
 
-def _build(config: Mapping[str, Any], name: str) -> Any:
+def build_dataset(config: Mapping[str, Any], name: str) -> Any:
+    """Build a data set and read its annotations.
+
+    Args:
+        config: Settings of the data set.
+        name: Where they stand, for messages.
+
+    Raises:
+        SettingError: If files are missing, or no image is left.
+    """
     try:
         dataset = DATASETS.build(copy.deepcopy(config))
         if hasattr(dataset, 'full_init'):
@@ -91,6 +100,9 @@ def _build(config: Mapping[str, Any], name: str) -> Any:
 
 def _merge(own: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
     """Return S_val's settings; another type of data set inherits nothing."""
+    if set(own) == {'pipeline'} and 'datasets' in base:  # a ConcatDataset has none
+        parts = [_merge(own, part) for part in base['datasets']]
+        return {**base, 'datasets': parts}
     same_type = own.get('type', base.get('type')) == base.get('type')
     return {**(base if same_type else {}), **own}
 

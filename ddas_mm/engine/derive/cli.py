@@ -1,0 +1,102 @@
+"""The command line's side: ``tools/search.py TRAIN_CONFIG --space NAME``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from ddas_mm.data.sources import build_dataset
+from ddas_mm.engine.data_root import set_data_root
+from ddas_mm.engine.derive.config import derive_search, search_dataset, write_derived
+from ddas_mm.engine.derive.marking import mark_training
+from ddas_mm.engine.derive.plan import PAPER, SearchPlan, fitted_sizes
+from ddas_mm.engine.derive.schedule import check_sgd
+from ddas_mm.errors import SettingError
+
+# What --cfg-options set for the search alone; all else holds in the training too.
+SEARCH_ALONE = ('train_cfg', 'optim_wrapper', 'param_scheduler', 'auto_scale_lr')
+LR = 'optim_wrapper.optimizer.lr'
+
+
+def add_derive_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that make a search of a training config."""
+    group = parser.add_argument_group(
+        'search of a training config',
+        'with --space, CONFIG is an ordinary training config; its search is derived, '
+        'written to the work_dir and started. --cfg-options of '
+        f'{", ".join(SEARCH_ALONE)} are for the search alone, all others hold in the '
+        'emitted training too',
+    )
+    group.add_argument('--space', choices=list(PAPER), help='operations to search')
+    group.add_argument('--num-train', type=int, metavar='N', help='images of S_train')
+    group.add_argument('--num-val', type=int, metavar='M', help='images of S_val')
+    group.add_argument('--epochs', type=int, metavar='T', help='search epochs')
+
+
+def derive_from_arguments(args: argparse.Namespace) -> argparse.Namespace:
+    """Write the search of a training config; return the arguments that start it.
+
+    Raises:
+        SettingError: If the config has no search, or an argument does not fit.
+    """
+    for name in ('num_train', 'num_val', 'epochs'):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            option = '--' + name.replace('_', '-')
+            raise SettingError(f'{option} must be at least 1, but is {value}')
+    options = args.cfg_options or {}
+    own = {k: v for k, v in options.items() if k.partition('.')[0] in SEARCH_ALONE}
+    shared = {k: v for k, v in options.items() if k not in own}
+    marked = mark_training(_read_training(args, shared))
+    name = Path(args.config).stem
+    search = derive_search(marked, _plan(args, marked), f'{name}.py')
+    if LR in own and 'auto_scale_lr.enable' not in own:
+        own['auto_scale_lr.enable'] = False  # a rate that was given is taken as it is
+    search.merge_from_dict(own)
+    check_sgd(search)
+    search.work_dir = args.work_dir
+    path = write_derived(search, marked, Path(args.work_dir), name)
+    if os.environ.get('RANK', '0') == '0':
+        print(f'{path} derived from {args.config}:')
+        print(*(f'  {line}' for line in search.derived_from.changes), sep='\n')
+    done = {'cfg_options': None, 'data_root': None}
+    return argparse.Namespace(**{**vars(args), 'config': str(path), **done})
+
+
+def _read_training(args: argparse.Namespace, options: Mapping[str, Any]) -> Config:
+    if not Path(args.config).is_file():
+        raise SettingError(f'config file {args.config!r} does not exist')
+    config = Config.fromfile(args.config)
+    if 'DDASLoop' in str((config.get('train_cfg') or {}).get('type')):
+        raise SettingError(
+            f'{args.config!r} is a search config already; change it by --cfg-options, '
+            f'e.g. train_cfg.space.name={args.space}'
+        )
+    if args.data_root is not None:
+        set_data_root(config, args.data_root)
+    config.merge_from_dict(dict(options))
+    return config
+
+
+def _plan(args: argparse.Namespace, marked: Config) -> SearchPlan:
+    paper = PAPER[args.space]
+    num_train, num_val = args.num_train, args.num_val
+    if num_train is None or num_val is None:
+        init_default_scope(marked.get('default_scope', 'mmengine'))
+        dataset = build_dataset(search_dataset(marked, []), 'train_dataloader.dataset')
+        num_train, num_val = fitted_sizes(paper, len(dataset), num_train, num_val)
+    variable = {'pytorch': 'WORLD_SIZE', 'slurm': 'SLURM_NTASKS'}.get(args.launcher)
+    return replace(
+        paper,
+        num_train=num_train,
+        num_val=num_val,
+        epochs=args.epochs or paper.epochs,
+        processes=int(os.environ.get(variable or '', 1)),
+    )

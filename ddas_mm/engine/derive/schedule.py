@@ -1,0 +1,143 @@
+"""The optimiser and the learning-rate schedule of a derived search."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from ddas_mm.engine.derive.data import type_name
+from ddas_mm.errors import SettingError
+
+# Settings that count epochs or iterations from the start, or between two events.
+WHOLE = ('milestones', 'step_size', 'periods')  # met exactly or never
+LENGTHS = ('begin', 'end', 'T_max', 'total_steps')
+WARM_UP_SHARE = 0.1
+FEWEST = 2  # a warm-up of one step would never reach the full rate
+
+
+def scaled_schedule(
+    schedulers: Any, length: Mapping[str, int], epochs: int, steps: int
+) -> list[dict[str, Any]]:
+    """Return a training's schedule at the length of a search.
+
+    Epochs are scaled, so that rates fall at the same share of the run: milestones to
+    whole epochs, the rest exactly, by converting to iterations. In an epoch-based
+    training what counts iterations is a warm-up: it stays as it is, but takes at most
+    a tenth of the search. In an iteration-based one iterations are scaled.
+
+    Args:
+        schedulers: ``param_scheduler`` of the training.
+        length: ``max_epochs`` or ``max_iters`` of the training.
+        epochs: Search epochs, ``T_max``.
+        steps: Steps of the search.
+
+    Raises:
+        SettingError: If a schedule follows the validation, which a search has not.
+    """
+    if not isinstance(schedulers, (list, tuple)):
+        schedulers = [] if schedulers is None else [schedulers]
+    by_iter = 'max_iters' in length
+    ratio = epochs / length.get('max_epochs', epochs)
+    scaled = []
+    for scheduler in map(copy.deepcopy, map(dict, schedulers)):
+        if type_name(scheduler).startswith('ReduceOnPlateau'):
+            raise SettingError(
+                f'param_scheduler {scheduler["type"]} follows the validation, which a '
+                'search has not; give it another, or a constant rate by --cfg-options '
+                'param_scheduler=None'
+            )
+        if scheduler.get('by_epoch', True):
+            kept = _in_epochs(scheduler, ratio)
+        elif by_iter:
+            kept = _in_iterations(scheduler, steps / length['max_iters'])
+        else:
+            kept = _warm_up(scheduler, int(steps * WARM_UP_SHARE))
+        if kept and not _is_too_short(scheduler, steps / epochs):
+            scaled.append(scheduler)
+    return scaled
+
+
+def _in_epochs(scheduler: dict[str, Any], ratio: float) -> bool:
+    for key in WHOLE:
+        if key in scheduler:
+            scheduler[key] = _each(scheduler[key], ratio)
+    whole = any(key in scheduler for key in WHOLE)
+    for key in LENGTHS:
+        if scheduler.get(key) is not None:
+            value = scheduler[key] * ratio
+            scheduler[key] = round(value) if whole else round(value, 4)
+    if not whole:
+        scheduler.update(by_epoch=True, convert_to_iter_based=True)
+    return True
+
+
+def _in_iterations(scheduler: dict[str, Any], ratio: float) -> bool:
+    for key in (*WHOLE, *LENGTHS):
+        if scheduler.get(key) is not None:
+            least = 0 if key == 'begin' else 1
+            scheduler[key] = _each(scheduler[key], ratio, least)
+    return True
+
+
+def _warm_up(scheduler: dict[str, Any], most: int) -> bool:
+    if scheduler.get('begin', 0) > 0 or scheduler.get('end') is None:
+        return False  # it belongs to a warm-up of iterations that are not kept
+    scheduler['end'] = min(scheduler['end'], most)
+    return True
+
+
+def _each(value: Any, ratio: float, least: int = 1) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_each(item, ratio, least) for item in value]
+    return max(least, round(value * ratio))
+
+
+def _is_too_short(scheduler: Mapping[str, Any], steps_per_epoch: float) -> bool:
+    if scheduler.get('end') is None:
+        return False
+    unit = steps_per_epoch if scheduler.get('by_epoch', True) else 1
+    return (scheduler['end'] - scheduler.get('begin', 0)) * unit < FEWEST
+
+
+def search_optimizer(
+    optim_wrapper: Mapping[str, Any], changes: list[str]
+) -> tuple[dict[str, Any], bool]:
+    """Return the optimiser settings that a search can follow, and whether to autocast.
+
+    Args:
+        optim_wrapper: Settings of the training.
+        changes: Receives one line for each change.
+    """
+    wrapper = copy.deepcopy(dict(optim_wrapper))
+    amp = type_name(wrapper) in ('AmpOptimWrapper', 'ApexOptimWrapper')
+    if amp:
+        wrapper['type'] = 'OptimWrapper'
+        for key in ('loss_scale', 'dtype', 'use_fp16', 'opt_level'):
+            wrapper.pop(key, None)
+        changes.append('mixed precision is bfloat16 autocast (train_cfg.amp=True)')
+    counts = wrapper.pop('accumulative_counts', 1)
+    if counts != 1:
+        wrapper['optimizer']['lr'] /= counts
+        changes.append(
+            f'the network is updated every step instead of every {counts}, '
+            'at a rate divided by as much'
+        )
+    return wrapper, amp
+
+
+def check_sgd(config: Mapping[str, Any]) -> None:
+    """Check that the search's optimiser is one that it can follow.
+
+    Raises:
+        SettingError: With the options that make it SGD.
+    """
+    name = type_name(config['optim_wrapper'].get('optimizer', {}))
+    if name != 'SGD':
+        raise SettingError(
+            f'optim_wrapper.optimizer.type is {name!r}, but a search follows plain '
+            'gradient steps; let it use SGD, while the emitted training keeps its '
+            f'{name}: --cfg-options optim_wrapper.optimizer._delete_=True '
+            'optim_wrapper.optimizer.type=SGD optim_wrapper.optimizer.lr=0.01 '
+            'optim_wrapper.optimizer.momentum=0.9'
+        )

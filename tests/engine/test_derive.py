@@ -1,0 +1,308 @@
+"""Searches derived from ordinary training configs of mmdet and mmpretrain."""
+
+import importlib.util
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from ddas_mm.engine.derive.config import derive_search
+from ddas_mm.engine.derive.marking import mark_training
+from ddas_mm.engine.derive.plan import PAPER, fitted_sizes
+from ddas_mm.engine.derive.schedule import check_sgd, scaled_schedule
+from ddas_mm.errors import SettingError
+from tests import toy
+from tools import search
+
+DETECTION = ['LoadImageFromFile', 'LoadAnnotations', 'ddas_mm.DDASAugment', 'Resize']
+PLAN = replace(PAPER['coco'], num_train=600, num_val=40, epochs=6)
+
+
+def training(name, **options):
+    package, _, path = name.partition('/')
+    root = Path(importlib.util.find_spec(package).origin).parent
+    config = Config.fromfile(root / '.mim/configs' / path)
+    config.merge_from_dict(options)
+    return config
+
+
+def derived(config, plan=PLAN):
+    return derive_search(mark_training(config), plan, 'net.py')
+
+
+def types(pipeline):
+    return [step['type'] for step in pipeline]
+
+
+RETINANET = 'mmdet/retinanet/retinanet_r18_fpn_1x_coco.py'
+
+
+@pytest.mark.parametrize(
+    ('name', 'begin'),
+    [
+        (RETINANET, DETECTION),
+        ('mmdet/mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py', DETECTION),
+        ('mmdet/faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py', DETECTION),
+        (
+            'mmpretrain/resnet/resnet18_8xb16_cifar10.py',  # it holds arrays
+            ['ddas_mm.DDASAugment', 'RandomCrop'],
+        ),
+        (
+            'mmpretrain/resnet/resnet50_8xb32_in1k.py',
+            ['LoadImageFromFile', 'ddas_mm.DDASAugment', 'RandomResizedCrop'],
+        ),
+    ],
+)
+def test_policies_act_behind_loading_in_search_and_training(name, begin):
+    marked = mark_training(training(name))
+    config = derive_search(marked, PLAN, 'net.py')
+    for found in (marked, config):
+        steps = types(found.train_dataloader.dataset.pipeline)
+        assert steps[: len(begin)] == begin
+        assert steps.count('ddas_mm.DDASAugment') == 1
+    assert marked.train_pipeline == marked.train_dataloader.dataset.pipeline
+    assert config.train_cfg.type == 'ddas_mm.DDASLoop'
+    assert config.train_cfg.proxy == dict(num_train=600, num_val=40, seed=0)
+    assert {config[f'val_{part}'] for part in ('dataloader', 'cfg', 'evaluator')} == {
+        None
+    }
+    assert config.custom_hooks[-1] == dict(
+        type='ddas_mm.DDASHook', smooth=6, retrain='net.py'
+    )
+    assert marked.train_cfg.max_epochs in (12, 100, 200)  # as it was
+
+
+def test_arrays_of_cifar_are_rgb():
+    config = derived(training('mmpretrain/resnet/resnet18_8xb16_cifar10.py'))
+    assert config.train_cfg.space.constants == dict(channel_order='rgb')
+    assert 'constants' not in derived(training(RETINANET)).train_cfg.space
+
+
+def test_size_of_s_val_comes_from_the_evaluation_where_training_crops_at_random():
+    config = derived(training('mmpretrain/resnet/resnet50_8xb32_in1k.py'))
+    pipeline = config.train_cfg.policy_dataloader.dataset.pipeline
+    assert types(pipeline) == [
+        *('LoadImageFromFile', 'ResizeEdge', 'CenterCrop', 'PackInputs')
+    ]
+
+
+def test_boxes_of_s_val_are_loaded_before_the_image_is_resized():
+    config = derived(
+        training('mmdet/faster_rcnn/faster-rcnn_r50_fpn_ms-3x_coco.py')
+    )  # RandomResize
+    pipeline = config.train_cfg.policy_dataloader.dataset.pipeline
+    steps = ['LoadImageFromFile', 'LoadAnnotations', 'Resize', 'PackDetInputs']
+    assert types(pipeline) == steps
+    assert 'meta_keys' not in pipeline[-1]  # packed as in training
+
+
+def test_fixed_size_needs_no_pipeline_of_its_own():
+    assert 'dataset' not in derived(training(RETINANET)).train_cfg.policy_dataloader
+
+
+def test_random_size_without_an_evaluation_is_refused():
+    config = training('mmpretrain/resnet/resnet50_8xb32_in1k.py')
+    config.val_dataloader = config.test_dataloader = None
+    with pytest.raises(SettingError, match='RandomResizedCrop .*policy_dataloader'):
+        derived(config)
+
+
+def test_schedule_keeps_its_shape():
+    """12 epochs with drops at 8 and 11, at half the length; 240 steps in all."""
+    warm_up = dict(type='LinearLR', by_epoch=False, begin=0, end=500)
+    drops = dict(type='MultiStepLR', by_epoch=True, milestones=[8, 11], end=12)
+    length = dict(max_epochs=12)
+    scaled = scaled_schedule([warm_up, drops], length, 6, 240)
+    assert scaled[0]['end'] == 24  # a tenth of the search
+    assert (scaled[1]['milestones'], scaled[1]['end']) == ([4, 6], 6)
+    assert scaled_schedule([warm_up], length, 6, 90_000)[0]['end'] == 500
+    assert scaled_schedule([warm_up], length, 1, 15) == []  # would never end
+
+
+def test_schedules_of_fractions_of_an_epoch_count_iterations():
+    warm_up = dict(type='LinearLR', by_epoch=True, begin=0, end=5)
+    cosine = dict(type='CosineAnnealingLR', T_max=95, by_epoch=True, begin=5, end=100)
+    scaled = scaled_schedule([warm_up, cosine], dict(max_epochs=100), 10, 1000)
+    assert [(s['begin'], s['end']) for s in scaled] == [(0, 0.5), (0.5, 10)]
+    assert scaled[1]['T_max'] == 9.5
+    assert all(s['convert_to_iter_based'] for s in scaled)
+
+
+def test_schedule_of_iterations_is_scaled_to_the_steps_of_the_search():
+    drops = dict(type='MultiStepLR', by_epoch=False, milestones=[60, 80], end=90)
+    (scaled,) = scaled_schedule(drops, dict(max_iters=90), 2, 30)
+    assert (scaled['milestones'], scaled['end']) == ([20, 27], 30)
+
+
+def test_schedule_that_follows_the_validation_is_refused():
+    with pytest.raises(SettingError, match='ReduceOnPlateauLR follows the validation'):
+        scaled_schedule(dict(type='ReduceOnPlateauLR'), dict(max_epochs=1), 1, 9)
+
+
+def test_iteration_based_training_is_searched_by_epochs():
+    config = derived(training('mmdet/yolof/yolof_r50-c5_8xb8-iter-1x_coco.py'))
+    assert config.train_dataloader.sampler.type == 'DefaultSampler'
+    assert config.log_processor.by_epoch
+    assert 'by_epoch' not in config.default_hooks.checkpoint
+
+
+def test_repeating_wrappers_are_left_out_of_the_search_alone():
+    marked = mark_training(
+        training('mmdet/lvis/mask-rcnn_r50_fpn_sample1e-3_ms-1x_lvis-v1.py')
+    )
+    assert marked.train_dataloader.dataset.type == 'ClassBalancedDataset'
+    inner = marked.train_dataloader.dataset.dataset.pipeline
+    assert types(inner)[2] == 'ddas_mm.DDASAugment'
+    assert derive_search(marked, PLAN, 'net.py').train_dataloader.dataset.type == (
+        'LVISV1Dataset'
+    )
+
+
+def test_mixing_images_is_left_out_of_the_search_alone():
+    marked = mark_training(training('mmdet/yolox/yolox_s_8xb8-300e_coco.py'))
+    dataset = marked.train_dataloader.dataset
+    assert types(dataset.pipeline)[0] == 'Mosaic'
+    assert types(dataset.dataset.pipeline) == [*DETECTION[:3]]
+    config = derive_search(marked, PLAN, 'net.py')
+    assert types(config.train_dataloader.dataset.pipeline) == [
+        *DETECTION[:3],
+        *('YOLOXHSVRandomAug', 'RandomFlip', 'Resize', 'Pad', 'FilterAnnotations'),
+        'PackDetInputs',
+    ]
+    assert [hook.type for hook in config.custom_hooks] == ['ddas_mm.DDASHook']
+
+
+def test_pipelines_that_hooks_switch_to_hold_the_policy_too():
+    marked = mark_training(training('mmdet/rtmdet/rtmdet_s_8xb32-300e_coco.py'))
+    (switch,) = (h for h in marked.custom_hooks if 'switch_pipeline' in h)
+    assert types(switch.switch_pipeline)[:3] == DETECTION[:3]
+
+
+@pytest.mark.parametrize(
+    ('dataset', 'message'),
+    [
+        (
+            dict(
+                type='Wrapper',
+                dataset=dict(type='A', pipeline=[dict(type='LoadImage')]),
+            ),
+            'wrapper Wrapper',
+        ),
+        (dict(type='A'), "'A' has no pipeline"),
+        (
+            dict(
+                type='A',
+                pipeline=[dict(type='Apply', transforms=[dict(type='LoadImage')])],
+            ),
+            'loads its images inside Apply',
+        ),
+    ],
+)
+def test_data_that_cannot_be_searched_is_refused(dataset, message):
+    config = training(RETINANET)
+    config.train_dataloader.dataset = dataset
+    with pytest.raises(SettingError, match=message):
+        derived(config)
+
+
+def test_mixed_precision_becomes_autocast_and_accumulation_a_smaller_rate():
+    config = training(RETINANET)
+    config.optim_wrapper.update(
+        type='AmpOptimWrapper', loss_scale='dynamic', accumulative_counts=4
+    )
+    search_config = derived(config)
+    assert search_config.train_cfg.amp
+    wrapper = search_config.optim_wrapper
+    assert wrapper.type == 'OptimWrapper'
+    assert wrapper.optimizer.lr == config.optim_wrapper.optimizer.lr / 4
+    assert not {'loss_scale', 'accumulative_counts'} & set(wrapper)
+
+
+def test_other_optimisers_are_refused_with_the_options_that_help():
+    config = derived(training('mmdet/rtmdet/rtmdet_s_8xb32-300e_coco.py'))
+    with pytest.raises(SettingError, match="'AdamW'.*optimizer.type=SGD"):
+        check_sgd(config)
+
+
+@pytest.mark.parametrize(
+    ('size', 'given', 'expected'),
+    [
+        (118_000, (None, None), (3000, 1500)),
+        (120, (None, None), (80, 40)),
+        (120, (100, None), (100, 20)),
+        (120, (None, 30), (90, 30)),
+    ],
+)
+def test_sizes_fit_the_training_set(size, given, expected):
+    assert fitted_sizes(PAPER['coco'], size, *given) == expected
+
+
+# ---- by the command line, on a toy problem
+
+
+@pytest.fixture
+def toy_training(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = toy.search_config(tmp_path)
+    dataset = config.train_dataloader.dataset
+    dataset.pipeline = dataset.pipeline[1:]  # without DDASAugment
+    config.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=7)
+    config.custom_hooks = []
+    config.custom_imports = dict(imports=['tests.toy'])
+    config.pop('work_dir')
+    config.dump(tmp_path / 'net.py')
+    return tmp_path
+
+
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, 'argv', ['search.py', *map(str, arguments)])
+    search.main()
+
+
+def test_training_config_is_searched_by_one_command(toy_training, monkeypatch):
+    options = ['model.norm=False', 'train_cfg.num_policies=2', 'randomness.seed=5']
+    command = ['net.py', '--space', 'cifar', '--epochs', 2, '--cfg-options', *options]
+    run(monkeypatch, *command)
+    work = toy_training / 'work_dirs/search_net'
+    policy = json.loads((work / 'policy.json').read_text())
+    assert len(policy['total_prob']) == 2
+    assert (policy['search']['num_train'], policy['search']['num_val']) == (16, 8)
+    emitted = Config.fromfile(work / 'retrain_net.py')
+    pipeline = emitted.train_dataloader.dataset.pipeline
+    assert types(pipeline) == ['ddas_mm.DDASAugment', 'ToyFlip', 'ToyPack']
+    assert pipeline[0].policy.depth == 2
+    assert emitted.train_cfg == dict(type='EpochBasedTrainLoop', max_epochs=7)
+    assert emitted.model.norm is False  # holds in both
+
+    kept = work / 'search_net.py'  # runs again as it is
+    assert Config.fromfile(kept).train_cfg.num_policies == 2
+    run(monkeypatch, kept, '--work-dir', 'again')
+    again = json.loads((toy_training / 'again/policy.json').read_text())
+    assert again['op_probs'] == policy['op_probs']
+    assert (toy_training / 'again/retrain_net.py').is_file()
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--space', 'cifar', '--epochs', '0'], '--epochs must be at least 1'),
+        (['--num-val', '3'], 'for the search of a training config give --space'),
+        (
+            ['--space', 'cifar', '--cfg-options', 'optim_wrapper.optimizer.type=Adam'],
+            "'Adam', but a search follows plain gradient steps",
+        ),
+    ],
+)
+def test_wrong_arguments_leave_nothing(toy_training, monkeypatch, arguments, message):
+    with pytest.raises(SettingError, match=message):
+        run(monkeypatch, 'net.py', *arguments)
+    assert not (toy_training / 'work_dirs').exists()
+
+
+def test_search_config_with_space_is_refused(tmp_path, monkeypatch):
+    toy.search_config(tmp_path).dump(tmp_path / 'search.py')
+    with pytest.raises(SettingError, match='is a search config already'):
+        run(monkeypatch, tmp_path / 'search.py', '--space', 'coco')
