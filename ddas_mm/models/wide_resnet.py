@@ -9,6 +9,12 @@ from torch.nn import functional as F
 from ddas_mm.errors import SettingError
 from ddas_mm.registry import MODELS
 
+HE_INIT = [
+    {'type': 'Kaiming', 'layer': ['Conv2d']},
+    {'type': 'Constant', 'val': 1, 'layer': ['BatchNorm2d']},
+]
+"""Initialisation by He et al."""
+
 
 class PreActBlock(nn.Module):
     """Norm, ReLU, convolution, twice; the shortcut starts behind the first ReLU.
@@ -59,12 +65,9 @@ class WideResNet(BaseModule):
         depth: int = 28,
         width: int = 10,
         drop_rate: float = 0.0,
-        init_cfg: dict | list | None = (
-            {'type': 'Kaiming', 'layer': ['Conv2d']},
-            {'type': 'Constant', 'val': 1, 'layer': ['BatchNorm2d']},
-        ),
+        init_cfg: dict | list | None = HE_INIT,
     ) -> None:
-        super().__init__(list(init_cfg) if isinstance(init_cfg, tuple) else init_cfg)
+        super().__init__(init_cfg)
         if depth < 10 or (depth - 4) % 6:
             raise SettingError(
                 f'WideResNet.depth must be 6 n + 4 with n >= 1, but is {depth!r}'
