@@ -92,6 +92,34 @@ class PolicySchedule:
         op_probs = np.array([probs for _, probs in snapshots], dtype=np.float64)
         return cls(space, smooth_total_prob(raw, smooth), raw, op_probs, search or {})
 
+    @classmethod
+    def uniform(cls, space: SearchSpace, total_prob: float) -> PolicySchedule:
+        """Build the schedule of one row that prefers no candidate: no search at all.
+
+        Args:
+            space: The search space.
+            total_prob: ``p_tp``, in [0, 1].
+        """
+        return cls.from_snapshots(
+            space, [(total_prob, np.full(len(space), 1 / len(space)))]
+        )
+
+    def held(self, *, total_prob: bool, op_probs: bool) -> PolicySchedule:
+        """Return the schedule with its last values in every row (paper Table 6).
+
+        Args:
+            total_prob: Whether ``p_tp`` is held.
+            op_probs: Whether ``p_o`` is held; both give a schedule of one row.
+        """
+        values = [self.total_prob, self.total_prob_raw, self.op_probs]
+        kept = 1 if total_prob and op_probs else len(self)
+        for i, held in enumerate((total_prob, total_prob, op_probs)):
+            if held:
+                values[i] = np.repeat(values[i][-1:], kept, axis=0)
+        return replace(
+            self, total_prob=values[0], total_prob_raw=values[1], op_probs=values[2]
+        )
+
     def __post_init__(self) -> None:
         rows, width = len(self.total_prob), len(self.space)
         if rows == 0:

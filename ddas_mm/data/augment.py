@@ -16,7 +16,7 @@ from mmengine.dist import get_rank
 
 from ddas_mm.core import PolicySchedule, policy_from_dict, read_policy
 from ddas_mm.data.clock import CLOCK
-from ddas_mm.data.space import CandidateOps
+from ddas_mm.data.space import CandidateOps, uniform_policy
 from ddas_mm.errors import SettingError
 from ddas_mm.registry import TRANSFORMS
 
@@ -45,7 +45,9 @@ class DDASAugment(BaseTransform):
     Modified Keys: the same, and img_shape.
 
     Args:
-        policy: The policy as a dict, or the path of a ``policy.json``.
+        policy: The policy as a dict, or the path of a ``policy.json``. A dict of
+            ``space`` (as in a search) and ``total_prob`` stands for one row of equal
+            ``p_o``: what a searched policy has to be better than.
 
     Raises:
         SettingError: If the policy is damaged or names unknown operations.
@@ -124,6 +126,8 @@ class DDASAugment(BaseTransform):
 
 
 def _load(policy: Mapping[str, Any] | str | os.PathLike[str]) -> PolicySchedule:
+    if isinstance(policy, Mapping) and 'space' in policy:
+        return uniform_policy(policy, 'DDASAugment.policy')
     if isinstance(policy, Mapping):
         return policy_from_dict(policy, 'DDASAugment.policy')
     if isinstance(policy, (str, os.PathLike)):

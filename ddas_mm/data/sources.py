@@ -8,12 +8,12 @@ from typing import Any
 
 from mmengine.registry import DATASETS
 
+from ddas_mm.data.proxy import check_proxy, choose
 from ddas_mm.data.space import CandidateOps
-from ddas_mm.data.splits import check_disjoint, class_labels, split_indices
+from ddas_mm.data.splits import check_disjoint
 from ddas_mm.data.views import ValidationDataset, ViewDataset
 from ddas_mm.errors import SettingError
 
-PROXY_KEYS = ('num_train', 'num_val', 'seed')
 VAL_DATASET = 'train_cfg.policy_dataloader.dataset'
 
 
@@ -34,7 +34,10 @@ def build_search_datasets(
             training set. Unset keys are as in ``train_config``.
         proxy: ``num_train`` and ``num_val``, the sizes of S_train and S_val, and
             ``seed``, that of their draw. Unset sizes: S_val a third of the training
-            set and S_train the rest; all images of a data set of its own.
+            set and S_train the rest; all images of a data set of its own. Or
+            ``num_classes``, ``train_per_class`` and ``val_per_class``: as many images
+            of each of as many classes, drawn by seed. Or ``split_file``, the
+            ``split.json`` of another search.
         ops: The operations of the search space.
         seed: The run's seed, equal on all ranks.
         paired: Whether the steps after DDASAugment draw alike for all views.
@@ -43,21 +46,12 @@ def build_search_datasets(
         SettingError: If data is missing, too small or in both sets, or a setting
             does not fit a search.
     """
-    for key in proxy:
-        if key not in PROXY_KEYS:
-            raise SettingError(
-                f'train_cfg.proxy has the unknown key {key!r}; '
-                f'known are {", ".join(PROXY_KEYS)}'
-            )
+    check_proxy(proxy)
     source = val_source = build_dataset(train_config, 'train_dataloader.dataset')
     if val_config:
         val_source = build_dataset(_merge(val_config, train_config), VAL_DATASET)
     own = bool(set(val_config) - {'pipeline'})
-    if own:
-        train_indices = _draw(source, proxy, 'num_train')
-        val_indices = _draw(val_source, proxy, 'num_val')
-    else:
-        train_indices, val_indices = _split(source, proxy)
+    train_indices, val_indices = choose(source, val_source, proxy, own)
     train = ViewDataset(source, train_indices, ops, seed, paired)
     val = ValidationDataset(val_source, val_indices, seed, 'pipeline' in val_config)
     if own:
@@ -105,36 +99,3 @@ def _merge(own: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
         return {**base, 'datasets': parts}
     same_type = own.get('type', base.get('type')) == base.get('type')
     return {**(base if same_type else {}), **own}
-
-
-def _size(proxy: Mapping[str, Any], key: str, default: int) -> int:
-    value = proxy.get(key)
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise SettingError(
-            f'train_cfg.proxy.{key} must be a positive integer, but is {value!r}'
-        )
-    return value
-
-
-def _split(dataset: Any, proxy: Mapping[str, Any]) -> tuple[list[int], list[int]]:
-    size = len(dataset)
-    if size < 2:
-        raise SettingError('train_dataloader.dataset has one image; a search needs two')
-    room = size - min(_size(proxy, 'num_train', 0), size - 1)
-    num_val = _size(proxy, 'num_val', min(max(size // 3, 1), room))
-    num_train = _size(proxy, 'num_train', max(size - num_val, 1))
-    labels = class_labels(dataset)
-    return split_indices(size, num_train, num_val, proxy.get('seed', 0), labels)
-
-
-def _draw(dataset: Any, proxy: Mapping[str, Any], key: str) -> list[int]:
-    count = _size(proxy, key, len(dataset))
-    if count > len(dataset):
-        raise SettingError(
-            f'train_cfg.proxy.{key} asks for {count} images, '
-            f'but its data set has {len(dataset)}'
-        )
-    labels = class_labels(dataset)
-    return split_indices(len(dataset), count, 0, proxy.get('seed', 0), labels)[0]

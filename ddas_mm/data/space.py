@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ddas_mm.core import SearchSpace
+from ddas_mm.core import PolicySchedule, SearchSpace
 from ddas_mm.data.adapter import drop_vanished, pack, unpack
 from ddas_mm.errors import SettingError
 from ddas_mm.ops import (
     SPACES,
+    OpSpec,
     apply_to_sample,
     expand_candidates,
     get_op,
@@ -21,49 +22,74 @@ from ddas_mm.ops import (
 KEYS = ('name', 'table', 'ops', 'levels', 'depth', 'constants')
 
 
-def build_space(config: Any) -> SearchSpace:
-    """Build the search space of ``train_cfg.space``.
+def build_space(config: Any, name: str = 'train_cfg.space') -> SearchSpace:
+    """Build a search space from its settings.
 
     Args:
         config: A dict with ``name`` (one of the named spaces) or with ``table``
             and ``ops``; ``levels``, ``depth`` (N_o, 2 if not given) and
             ``constants`` may be given too, and override the named space.
+        name: Where the settings stand, for messages.
 
     Raises:
         SettingError: If a key or a value is not usable.
     """
     if not isinstance(config, Mapping):
-        raise SettingError(f'train_cfg.space must be a dict, but is {config!r}')
+        raise SettingError(f'{name} must be a dict, but is {config!r}')
     for key in config:
         if key not in KEYS:
             raise SettingError(
-                f'train_cfg.space has the unknown key {key!r}; '
-                f'known are {", ".join(KEYS)}'
+                f'{name} has the unknown key {key!r}; known are {", ".join(KEYS)}'
             )
-    settings = {'depth': 2, 'constants': {}, 'levels': (), **_named(config)}
+    settings = {'depth': 2, 'constants': {}, 'levels': (), **_named(config, name)}
     settings.update({key: config[key] for key in config if key != 'name'})
     for key in ('table', 'ops'):
         if key not in settings:
             raise SettingError(
-                f'train_cfg.space needs {key!r}, or a name '
-                f'({", ".join(SPACES)}) that brings it'
+                f'{name} needs {key!r}, or a name ({", ".join(SPACES)}) that brings it'
             )
     table, constants = settings['table'], dict(settings['constants'])
     try:
         candidates = expand_candidates(table, settings['ops'], settings['levels'])
         resolved = resolve_constants(table, **constants)
     except (TypeError, ValueError) as error:
-        raise SettingError(f'train_cfg.space: {error}') from None
+        raise SettingError(f'{name}: {error}') from None
     return SearchSpace(table, candidates, settings['depth'], resolved.to_dict())
 
 
-def _named(config: Mapping[str, Any]) -> Mapping[str, Any]:
+def uniform_policy(config: Mapping[str, Any], name: str) -> PolicySchedule:
+    """Build the policy of one row that prefers no candidate of a space.
+
+    Args:
+        config: ``space`` as in a search, and ``total_prob``, ``p_tp`` in [0, 1].
+        name: Where the settings stand, for messages.
+
+    Raises:
+        SettingError: If a key or a value is not usable.
+    """
+    total_prob = config.get('total_prob')
+    if set(config) != {'space', 'total_prob'}:
+        raise SettingError(
+            f"{name} with 'space' takes 'total_prob' beside it and nothing else, "
+            f'but has {sorted(config)}'
+        )
+    if isinstance(total_prob, bool) or not isinstance(total_prob, (int, float)):
+        raise SettingError(f'{name}.total_prob must be a number, but is {total_prob!r}')
+    if not 0 <= total_prob <= 1:
+        raise SettingError(
+            f'{name}.total_prob must be within 0 and 1, but is {total_prob!r}'
+        )
+    space = build_space(config['space'], f'{name}.space')
+    return PolicySchedule.uniform(space, float(total_prob))
+
+
+def _named(config: Mapping[str, Any], source: str) -> Mapping[str, Any]:
     name = config.get('name')
     if name is None:
         return {}
     if name not in SPACES:
         raise SettingError(
-            f'train_cfg.space.name {name!r} is not known; it may be {", ".join(SPACES)}'
+            f'{source}.name {name!r} is not known; it may be {", ".join(SPACES)}'
         )
     return SPACES[name]
 
@@ -105,11 +131,26 @@ class CandidateOps:
         Raises:
             SettingError: If the sample holds something that cannot be moved.
         """
+        steps = [self.candidates[index] for index in policy]
+        return self.apply_steps(results, steps, rng)
+
+    def apply_steps(
+        self,
+        results: dict[str, Any],
+        steps: Sequence[tuple[OpSpec, float | None]],
+        rng: np.random.Generator,
+    ) -> dict[str, Any]:
+        """Return ``results`` augmented by rows of the table, see :meth:`apply`.
+
+        Args:
+            results: mm's dict of a sample; left as it is.
+            steps: Rows with their levels.
+            rng: Source of all randomness inside the operations.
+        """
         sample = unpack(results)
         self._check_ignored(results)
         moved = False
-        for index in policy:
-            spec, level = self.candidates[index]
+        for spec, level in steps:
             sample = apply_to_sample(spec, level, sample, rng, self.constants)
             moved = moved or spec.moves_boxes
         packed = pack(results, sample)

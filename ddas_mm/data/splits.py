@@ -45,6 +45,49 @@ def split_indices(
     return sorted(chosen[:num_train].tolist()), sorted(chosen[num_train:].tolist())
 
 
+def draw_classes(
+    labels: Sequence[int] | None,
+    num_classes: int,
+    train_per_class: int,
+    val_per_class: int,
+    seed: int,
+) -> tuple[list[int], list[int]]:
+    """Draw classes, and as many images of each for two disjoint index sets.
+
+    Args:
+        labels: Class of each image.
+        num_classes: How many of the classes to draw.
+        train_per_class: Images of each for S_train.
+        val_per_class: Images of each for S_val.
+        seed: Seed of the draw.
+
+    Raises:
+        SettingError: If images have no single class, or there are too few.
+    """
+    if labels is None:
+        raise SettingError(
+            'train_cfg.proxy.num_classes draws classes, but the images of '
+            'train_dataloader.dataset have no single one; set num_train and num_val'
+        )
+    rng = np.random.default_rng(seed)
+    classes, counts = np.unique(labels, return_counts=True)
+    size = train_per_class + val_per_class
+    large = classes[counts >= size]
+    if len(large) < num_classes:
+        raise SettingError(
+            f'train_cfg.proxy asks for {num_classes} classes of {train_per_class} + '
+            f'{val_per_class} images, but the training set has {len(large)} classes '
+            'of so many'
+        )
+    train: list[int] = []
+    val: list[int] = []
+    for label in rng.choice(large, num_classes, replace=False):
+        chosen = rng.permutation(np.flatnonzero(np.asarray(labels) == label))[:size]
+        train += chosen[:train_per_class].tolist()
+        val += chosen[train_per_class:].tolist()
+    return sorted(train), sorted(val)
+
+
 def _quantiles(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return where each image stands within its own class, in [0, 1).
 

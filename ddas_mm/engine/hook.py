@@ -13,6 +13,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from ddas_mm.core import PolicySchedule, write_policy
 from ddas_mm.data.augment import live_schedules
 from ddas_mm.data.clock import CLOCK
+from ddas_mm.data.split_file import write_split
 from ddas_mm.engine.checks import check_integer, check_same_on_ranks
 from ddas_mm.engine.emit import emit_configs, find_retrain_config, read_retrain_config
 from ddas_mm.engine.loop import DDASLoop
@@ -69,10 +70,16 @@ class DDASHook(Hook):
         self._counts = (0, 0)
 
     def before_run(self, runner: Runner) -> None:
-        """Check at start that the retrain config can be emitted at the end."""
-        if self.retrain is not None and isinstance(runner.train_loop, DDASLoop):
+        """Check that the retrain config can be emitted; tell which images are taken."""
+        loop = runner.train_loop
+        if not isinstance(loop, DDASLoop):
+            return
+        if self.retrain is not None:
             self._retrain_path = find_retrain_config(self.retrain, runner.cfg.filename)
             read_retrain_config(self._retrain_path, self.data_root)
+        if runner.rank == 0:
+            path = Path(runner.work_dir) / 'split.json'
+            write_split(path, loop.dataloader.dataset, loop.val_loader.dataset)
 
     def before_train(self, runner: Runner) -> None:
         """Start the clock."""

@@ -45,7 +45,8 @@ class DDASLoop(EpochBasedTrainLoop):
             ``N_o``.
         num_policies: Policies sampled per step, ``L``.
         proxy: Sizes and seed of S_train and S_val, ``dict(num_train, num_val,
-            seed)``.
+            seed)``; other ways to choose them are in
+            :func:`ddas_mm.data.sources.build_search_datasets`.
         policy_dataloader: Data loader settings of S_val; unset keys are as in
             ``train_dataloader``. With a ``dataset`` in it S_val is a data set of
             its own.

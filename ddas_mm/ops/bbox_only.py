@@ -11,13 +11,10 @@ from .constants import Constants
 from .kernels import Kernel, Rng
 from .sample import Polygons, Sample
 
-# Policy probability 1, of which Zoph et al. pass a third on to each box.
-_SKIP_BELOW = 2 / 3
-
 
 @dataclass(frozen=True)
 class PerBox:
-    """Apply a kernel to the content of each box with probability 1/3.
+    """Apply a kernel to the content of each box with a probability.
 
     Boxes are visited in random order and compound where they overlap. Their content is
     a picture of its own (pivot, border, histogram), cut out, transformed and put back;
@@ -25,13 +22,16 @@ class PerBox:
     segmentation map, but no other instance's mask.
 
     Draws the permutation, then for each visited box a float and, where the box is
-    taken (>= 2/3), whatever the kernel draws.
+    taken (>= 1 - share), whatever the kernel draws.
 
     Attributes:
         kernel: Kernel for the content.
+        share: Probability of each box. Zoph et al. pass a third of the policy's on to
+            it, which is 1 here.
     """
 
     kernel: Kernel
+    share: float = 1 / 3
 
     def __call__(
         self, sample: Sample, argument: float | None, rng: Rng, constants: Constants
@@ -41,7 +41,7 @@ class PerBox:
             return sample
         canvas = _Canvas(sample)
         for index in map(int, rng.permutation(len(sample.boxes))):
-            if rng.random() >= _SKIP_BELOW:
+            if rng.random() >= 1 - self.share:
                 content = canvas.cut(index)
                 changed = self.kernel(content, argument, rng, constants)
                 canvas.paste(index, content, changed)

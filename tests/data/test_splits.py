@@ -1,9 +1,14 @@
-"""Splits: disjoint, seeded, in proportion; overlap is found."""
+"""Splits: disjoint, seeded, in proportion; kept in files; overlap is found."""
+
+import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from ddas_mm.data.splits import check_disjoint, split_indices
+from ddas_mm.data.proxy import check_proxy, choose
+from ddas_mm.data.split_file import read_split, write_split
+from ddas_mm.data.splits import check_disjoint, draw_classes, split_indices
 from ddas_mm.errors import SettingError
 
 
@@ -51,3 +56,98 @@ def test_overlap_by_content_is_found_without_paths():
     check_disjoint(train, Images([{'img': images[2]}]))
     with pytest.raises(SettingError, match='overlaps S_train'):
         check_disjoint(train, Images([{'img': images[1].copy()}]))
+
+
+def test_classes_are_drawn_with_as_many_images_each():
+    """As the proxy of ImageNet: classes of different sizes, equal shares of some."""
+    labels = np.random.default_rng(0).permutation(
+        np.repeat(range(6), [9, 8, 7, 6, 5, 2])
+    )
+    train, val = draw_classes(labels, 4, train_per_class=3, val_per_class=2, seed=0)
+    assert sorted(np.unique(labels[train], return_counts=True)[1]) == [3] * 4
+    assert sorted(np.unique(labels[val], return_counts=True)[1]) == [2] * 4
+    assert set(labels[train]) == set(labels[val]) <= {0, 1, 2, 3, 4}
+    assert not set(train) & set(val)
+    assert draw_classes(labels, 4, 3, 2, seed=0) == (train, val)
+    assert draw_classes(labels, 4, 3, 2, seed=1) != (train, val)
+    drawn = [set(labels[draw_classes(labels, 1, 3, 2, seed)[0]]) for seed in range(30)]
+    assert set().union(*drawn) == {0, 1, 2, 3, 4}
+    with pytest.raises(SettingError, match=r'6 classes of 3 \+ 2 .* 5 classes'):
+        draw_classes(labels, 6, 3, 2, seed=0)
+    with pytest.raises(SettingError, match='no single one'):
+        draw_classes(None, 6, 3, 2, seed=0)
+
+
+@pytest.mark.parametrize(
+    ('proxy', 'message'),
+    [
+        (dict(sizes=3), r"unknown key 'sizes'"),
+        (dict(num_classes=3, val_per_class=2), 'together'),
+        (
+            dict(num_classes=3, train_per_class=3, val_per_class=2, num_val=4),
+            'not both',
+        ),
+        (dict(split_file='split.json', seed=2), r"beside it, but there are \['seed'\]"),
+    ],
+)
+def test_proxies_that_contradict_themselves_are_refused(proxy, message):
+    with pytest.raises(SettingError, match=message):
+        check_proxy(proxy)
+
+
+def photographs(count=10, folder='a'):
+    return Images(
+        [{'img_path': f'{folder}/{i}.jpg', 'gt_label': 0} for i in range(count)]
+    )
+
+
+@pytest.fixture
+def split_file(tmp_path):
+    images, path = photographs(), tmp_path / 'split.json'
+    parts = [SimpleNamespace(dataset=images, indices=i) for i in ([4, 1, 7], [0, 9])]
+    write_split(path, *parts)
+    return path
+
+
+def test_split_comes_back_from_its_file_also_for_images_that_were_moved(split_file):
+    moved = photographs(folder='b')
+    proxy = dict(split_file=split_file)
+    check_proxy(proxy)
+    assert choose(moved, moved, proxy, own=False) == ([4, 1, 7], [0, 9])
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (dict(format='other'), 'is no split'),
+        (dict(version=7), 'has version 7'),
+        (dict(train=[1, 2]), 'train must hold a list of indices'),
+        (dict(val=dict(size=11, indices=[1])), 'of 11 images, .* has 10'),
+        (dict(val=dict(size=10, indices=[1, 10])), 'from 0 to 9, but one is 10'),
+        (dict(val=dict(size=10, indices=[1, 1])), 'twice'),
+        (dict(val=dict(size=10, indices=[0, 8])), 'of other images'),
+    ],
+)
+def test_damaged_split_is_refused(split_file, change, message):
+    content = {**json.loads(split_file.read_text()), **change}
+    split_file.write_text(json.dumps(content))
+    images = photographs()
+    with pytest.raises(SettingError, match=message):
+        read_split(split_file, images, images, own=False)
+
+
+def test_split_of_the_same_images_in_both_parts_is_refused(tmp_path):
+    images, path = photographs(), tmp_path / 'split.json'
+    write_split(path, *[SimpleNamespace(dataset=images, indices=[2, 3])] * 2)
+    with pytest.raises(SettingError, match='image 2 is in train and in val'):
+        read_split(path, images, images, own=False)
+    assert read_split(path, images, images, own=True) == ([2, 3], [2, 3])
+
+
+def test_missing_or_broken_split_file_is_told_by_name(tmp_path):
+    images, path = photographs(), tmp_path / 'split.json'
+    with pytest.raises(SettingError, match=r"split.json' cannot be read: No such file"):
+        read_split(path, images, images, own=False)
+    path.write_text('{')
+    with pytest.raises(SettingError, match='not valid JSON'):
+        read_split(path, images, images, own=False)

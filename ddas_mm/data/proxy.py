@@ -1,0 +1,105 @@
+"""``train_cfg.proxy``: which images are S_train and S_val."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ddas_mm.data.split_file import read_split
+from ddas_mm.data.splits import class_labels, draw_classes, split_indices
+from ddas_mm.errors import SettingError
+
+SIZES = ('num_train', 'num_val')
+PER_CLASS = ('num_classes', 'train_per_class', 'val_per_class')
+KEYS = (*SIZES, *PER_CLASS, 'seed', 'split_file')
+
+
+def check_proxy(proxy: Mapping[str, Any]) -> None:
+    """Check the keys of ``train_cfg.proxy`` and how they go together.
+
+    Raises:
+        SettingError: If a key is not known, or two exclude each other.
+    """
+    for key in proxy:
+        if key not in KEYS:
+            raise SettingError(
+                f'train_cfg.proxy has the unknown key {key!r}; '
+                f'known are {", ".join(KEYS)}'
+            )
+    if proxy.get('split_file') is not None and len(proxy) > 1:
+        raise SettingError(
+            'train_cfg.proxy.split_file says which images to take; set no other key '
+            f'of proxy beside it, but there are {sorted(set(proxy) - {"split_file"})}'
+        )
+    given = [key for key in PER_CLASS if proxy.get(key) is not None]
+    if given and len(given) < len(PER_CLASS):
+        raise SettingError(
+            f'train_cfg.proxy needs {", ".join(PER_CLASS)} together, '
+            f'but has {", ".join(given)} only'
+        )
+    if given and any(proxy.get(key) is not None for key in SIZES):
+        raise SettingError(
+            'train_cfg.proxy takes num_train and num_val, or sizes per class, not both'
+        )
+
+
+def choose(
+    train: Any, val: Any, proxy: Mapping[str, Any], own: bool
+) -> tuple[list[int], list[int]]:
+    """Return the indices of S_train and of S_val.
+
+    Args:
+        train: The built data set of the training.
+        val: The built data set that S_val comes from.
+        proxy: ``train_cfg.proxy``, checked.
+        own: Whether S_val is a data set of its own, not a part of the training's.
+
+    Raises:
+        SettingError: If the data sets are too small, or the split file does not fit.
+    """
+    if proxy.get('split_file') is not None:
+        return read_split(proxy['split_file'], train, val, own)
+    if proxy.get('num_classes') is not None:
+        if own:
+            raise SettingError(
+                'train_cfg.proxy.num_classes draws S_train and S_val from one data '
+                'set; take it out, or train_cfg.policy_dataloader.dataset'
+            )
+        counts = [_size(proxy, key, 0) for key in PER_CLASS]
+        return draw_classes(class_labels(train), *counts, seed=proxy.get('seed', 0))
+    if own:
+        return _draw(train, proxy, 'num_train'), _draw(val, proxy, 'num_val')
+    return _split(train, proxy)
+
+
+def _size(proxy: Mapping[str, Any], key: str, default: int) -> int:
+    value = proxy.get(key)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise SettingError(
+            f'train_cfg.proxy.{key} must be a positive integer, but is {value!r}'
+        )
+    return value
+
+
+def _split(dataset: Any, proxy: Mapping[str, Any]) -> tuple[list[int], list[int]]:
+    size = len(dataset)
+    if size < 2:
+        raise SettingError('train_dataloader.dataset has one image; a search needs two')
+    room = size - min(_size(proxy, 'num_train', 0), size - 1)
+    num_val = _size(proxy, 'num_val', min(max(size // 3, 1), room))
+    num_train = _size(proxy, 'num_train', max(size - num_val, 1))
+    labels = class_labels(dataset)
+    return split_indices(size, num_train, num_val, proxy.get('seed', 0), labels)
+
+
+def _draw(dataset: Any, proxy: Mapping[str, Any], key: str) -> list[int]:
+    count = _size(proxy, key, len(dataset))
+    if count > len(dataset):
+        raise SettingError(
+            f'train_cfg.proxy.{key} asks for {count} images, '
+            f'but its data set has {len(dataset)}'
+        )
+    labels = class_labels(dataset)
+    return split_indices(len(dataset), count, 0, proxy.get('seed', 0), labels)[0]

@@ -1,0 +1,45 @@
+"""Hold a policy at its last epoch: what is the schedule over epochs worth?
+
+The paper's Table 6 compares a searched schedule with its last p_tp, its last p_o and
+the last of both, as in AutoAugment, in all epochs.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from ddas_mm.core import read_policy, write_policy
+from ddas_mm.engine.cli import run_tool
+from ddas_mm.errors import SettingError
+
+EXAMPLE = """example:
+  python tools/analysis_tools/hold_policy.py work_dirs/NAME/policy.json \\
+      --hold total_prob op_probs --out work_dirs/NAME/policy_last_row.json
+"""
+PARTS = ('total_prob', 'op_probs')
+
+
+def main() -> None:
+    """Write the policy with the last values of the chosen parts in every row."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('policy', help='the policy.json of a search')
+    parser.add_argument('--hold', nargs='+', choices=PARTS, default=PARTS)
+    parser.add_argument('--out', required=True, metavar='FILE')
+    args = parser.parse_args()
+    schedule = read_policy(args.policy)
+    held = schedule.held(**{part: part in args.hold for part in PARTS})
+    folder = Path(args.out).parent
+    if not folder.is_dir():
+        raise SettingError(f'--out {args.out!r}: there is no folder {str(folder)!r}')
+    write_policy(held, args.out)
+    print(f'{args.out}: {len(held)} of {len(schedule)} rows')
+
+
+if __name__ == '__main__':
+    run_tool(main)
