@@ -2,6 +2,7 @@
 
 from ddas_mm.core.estimator import (
     alignment,
+    alignment_signal,
     mixture_weights,
     policy_loss,
     sequence_probs,
@@ -22,6 +23,7 @@ __all__ = [
     'PolicySchedule',
     'SearchSpace',
     'alignment',
+    'alignment_signal',
     'mixture_weights',
     'policy_from_dict',
     'policy_loss',

@@ -80,3 +80,20 @@ def policy_loss(
     normaliser = alignments.abs().sum() / base_lr
     mass = policy_probs.detach().sum()
     return total_prob * (alignments @ policy_probs) / (mass * normaliser)
+
+
+def alignment_signal(alignments: Tensor, base_lr: float) -> tuple[float, float]:
+    """Return how strongly and how well a step's policies acted on the S_val loss.
+
+    Args:
+        alignments: (L,) ``d_l``.
+        base_lr: Learning rate ``eta_0`` of the first parameter group.
+
+    Returns:
+        ``Z_g / L``, the mean of ``|d_l| / eta_0``; and the share of the L policies
+        with ``d_l < 0``, those better for S_val than no augmentation.
+    """
+    strength = alignments.double().abs().mean().item()
+    helped = (alignments < 0).double().mean().item()
+    # With a rate of zero (a warm-up may begin so) every d_l is zero.
+    return strength / base_lr if strength else 0.0, helped

@@ -10,7 +10,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor
 
-from ddas_mm.core import PolicyParams
+from ddas_mm.core import PolicyParams, alignment_signal
 from ddas_mm.core.space import candidate_label
 from ddas_mm.data.loaders import build_val_loader, build_view_loader
 from ddas_mm.data.sources import build_search_datasets
@@ -24,6 +24,7 @@ from ddas_mm.engine.checks import (
     find_erasing,
 )
 from ddas_mm.engine.gradients import ViewGradients
+from ddas_mm.engine.history import SIGNALS
 from ddas_mm.engine.randomness import seed_step, shared_seed
 from ddas_mm.errors import SettingError
 from ddas_mm.registry import LOOPS
@@ -169,6 +170,7 @@ class DDASLoop(EpochBasedTrainLoop):
             Values for the log.
         """
         optim_wrapper = self.runner.optim_wrapper
+        signal = 0.0, 0.0  # of a step that is skipped
         logs = [self.gradients.of_view(i, view) for i, view in enumerate(views)]
         weights = self.policy.mixture_weights(policies)
         if self.gradients.mix(weights):
@@ -177,13 +179,15 @@ class DDASLoop(EpochBasedTrainLoop):
             alignments = self.gradients.align(val_batch).cpu()
             if alignments.isfinite().all():
                 self.skipped_in_a_row = 0
+                signal = alignment_signal(alignments, base_lr)
                 if not self.policy.step(alignments, policies, base_lr):
                     self.skipped_steps += 1
             else:  # the network's step is kept: nothing is rolled back
                 self._skip(policies, 'the loss or the gradient of S_val')
         else:
             self._skip(policies, 'the loss or the gradient of a view')
-        return {**logs[0], **self.policy_log()}
+        signal_log = dict(zip(SIGNALS, signal, strict=True))
+        return {**logs[0], **self.policy_log(), **signal_log}
 
     def policy_log(self) -> dict[str, float]:
         """Return what the log says of the policy: p_tp, the best and spread of p_o."""

@@ -12,6 +12,7 @@ import torch
 from mmengine.runner import Runner
 
 import ddas_mm
+from ddas_mm.engine.history import epoch_history
 
 OPTIONAL_PACKAGES = ('mmcv', 'mmdet', 'mmpretrain')
 
@@ -31,6 +32,7 @@ def search_record(runner: Runner, epochs: int, seconds: float) -> dict[str, Any]
         'seed': runner.seed,
         'num_train': len(loop.dataloader.dataset),
         'num_val': len(loop.val_loader.dataset),
+        'num_policies': loop.num_policies,
         'world_size': runner.world_size,
         'epochs': epochs,
         'steps': runner.iter,
@@ -45,6 +47,7 @@ def search_record(runner: Runner, epochs: int, seconds: float) -> dict[str, Any]
             **_installed(),
         },
         'date': datetime.datetime.now().astimezone().isoformat(timespec='seconds'),
+        'history': epoch_history(runner, epochs),
     }
 
 

@@ -2,29 +2,22 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import numpy as np
 from mmengine.config import Config
-from mmengine.registry import DATASETS, init_default_scope
 
 from ddas_mm.core import PolicySchedule, SearchSpace, read_policy
-from ddas_mm.data.adapter import unpack
-from ddas_mm.data.augment import DDASAugment
-from ddas_mm.data.pipelines import leaf_datasets, split_pipeline
-from ddas_mm.data.space import CandidateOps, build_space
-from ddas_mm.data.views import seed_generators
+from ddas_mm.data.examples import Examples
+from ddas_mm.data.space import build_space
 from ddas_mm.engine.cli import add_common_arguments, load_config, run_tool
 from ddas_mm.engine.emit import find_dicts
 from ddas_mm.errors import SettingError
-from ddas_mm.visualization.contact_sheet import Picture, draw_contact_sheet
+from ddas_mm.visualization.contact_sheet import draw_contact_sheet
+from ddas_mm.visualization.pictures import TRIES, ImagePictures
 
-TRIES = 20  # draws per candidate until one shows
 MIN_WIDTH = 100  # pixels
 EXAMPLES = """examples:
   python tools/analysis_tools/browse_augment.py configs/ddas_retinanet_r50_coco.py
@@ -92,7 +85,8 @@ def main() -> None:
             f'{len(space)} candidates on {where}. A draw that changes nothing is '
             f'repeated, up to {TRIES} times.'
         )
-        pictures = list(draw_candidates(space, results, args.seed))
+        images = ImagePictures(space, results, args.seed)
+        pictures = [images.candidate(k) for k in range(len(space))]
     else:
         epoch, epochs = find_epoch(config, schedule, args.epoch)
         kind += f'_epoch_{epoch}'
@@ -103,10 +97,11 @@ def main() -> None:
             f'(row {index + 1} of {len(schedule)}): p_tp '
             f'{schedule.total_prob[index]:.3f}, most likely {top}.'
         )
-        pictures = list(draw_samples(schedule, index, results, args))
+        images = ImagePictures(schedule.space, results, args.seed)
+        pictures = list(images.samples(schedule, index, args.num_samples))
     out = args.out or Path(config.work_dir) / f'augment_{kind}.png'
     out.parent.mkdir(parents=True, exist_ok=True)
-    draw_contact_sheet(pictures, heading, out, args.width)
+    draw_contact_sheet([images.original(), *pictures], heading, out, args.width)
     print(out)
 
 
@@ -138,33 +133,18 @@ def load_image(
     config: Config, index: int, seed: int
 ) -> tuple[dict[str, Any], PolicySchedule | None]:
     """Return a training image before DDASAugment, and the policy in the config."""
-    if not config.get('train_dataloader'):
-        raise SettingError(f'{config.filename!r} has no train_dataloader')
-    init_default_scope(config.get('default_scope', 'mmengine'))
-    try:
-        dataset = DATASETS.build(config.train_dataloader.dataset)
-        leaves = leaf_datasets(dataset)
-        heads = [split_pipeline(leaf.pipeline)[0] for leaf in leaves]
-        if index >= len(dataset):
-            raise SettingError(
-                f'--index {index} is beyond the {len(dataset)} training images'
-            )
-        leaf = np.searchsorted(np.cumsum(list(map(len, leaves))), index, side='right')
-        seed_generators(seed)
-        results = heads[leaf](dataset.get_data_info(index))
-    except FileNotFoundError as error:
+    examples = Examples.from_config(config)
+    if index >= len(examples):
         raise SettingError(
-            f'train_dataloader.dataset finds no {str(error.filename or error)!r}; '
-            'set its data_root, or give --data-root DIR'
-        ) from error
+            f'--index {index} is beyond the {len(examples)} training images'
+        )
+    results = examples.load(index, seed)
     if results is None:
         raise SettingError(
             f'the steps before DDASAugment give nothing for --index {index}; '
             'choose another image'
         )
-    steps = leaves[leaf].pipeline.transforms
-    (augment,) = (step for step in steps if isinstance(step, DDASAugment))
-    return results, augment.schedule
+    return results, examples.schedule(index)
 
 
 def find_space(config: Config, schedule: PolicySchedule | None) -> SearchSpace:
@@ -189,61 +169,6 @@ def find_epoch(
     if epoch is not None and not 1 <= epoch <= epochs:
         raise SettingError(f'--epoch must be within 1..{epochs}, but is {epoch}')
     return epoch or epochs, epochs
-
-
-def draw_candidates(
-    space: SearchSpace, results: dict[str, Any], seed: int
-) -> Iterator[Picture]:
-    """Yield the image as it is, then after each candidate."""
-    ops = CandidateOps(space)
-    yield picture_of('original', numbered(results), results, ops)
-    for index, label in enumerate(space.labels):
-        for attempt in range(TRIES):
-            rng = np.random.default_rng([seed, index, attempt])
-            done = ops.apply(numbered(results), [index], rng)
-            changed = not np.array_equal(done['img'], results['img'])
-            if changed:
-                break
-        title = label if changed else f'{label} (no change)'
-        yield picture_of(title, done, results, ops)
-
-
-def draw_samples(
-    schedule: PolicySchedule,
-    index: int,
-    results: dict[str, Any],
-    args: argparse.Namespace,
-) -> Iterator[Picture]:
-    """Yield the image as it is, then samples of one row of a policy."""
-    ops, row = CandidateOps(schedule.space), schedule.row(index)
-    yield picture_of('original', numbered(results), results, ops)
-    for sample in range(args.num_samples):
-        rng = np.random.default_rng([args.seed, sample])
-        policy = row.draw(rng)
-        done = ops.apply(numbered(results), policy, rng)
-        title = '\n'.join(schedule.space.labels[k] for k in policy)
-        yield picture_of(title or 'not augmented', done, results, ops)
-
-
-def numbered(results: dict[str, Any]) -> dict[str, Any]:
-    """Return ``results`` with instance ids, which tell who is left in the end."""
-    boxes = results.get('gt_bboxes')
-    if boxes is None:
-        return results
-    return {**results, 'gt_instances_ids': np.arange(len(boxes))}
-
-
-def picture_of(
-    title: str, done: dict[str, Any], results: dict[str, Any], ops: CandidateOps
-) -> Picture:
-    """Return the picture of an augmented sample; says how many boxes are left."""
-    sample, ids = unpack(done), done.get('gt_instances_ids', ())
-    total = len(results.get('gt_bboxes', ()))
-    if len(ids) < total:
-        title += f'\n{len(ids)} of {total} boxes left'
-    if ops.constants.channel_order == 'bgr':
-        sample = replace(sample, image=np.ascontiguousarray(sample.image[..., ::-1]))
-    return Picture(title, sample, ids)
 
 
 if __name__ == '__main__':

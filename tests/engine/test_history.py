@@ -1,0 +1,66 @@
+"""What a search records of each epoch."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from ddas_mm.engine.gradients import ViewGradients
+from tests import toy
+
+EPOCHS, STEPS = 4, 3
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """All alignments of a search; those of the fifth step are made not finite."""
+    found = []
+    align = ViewGradients.align
+
+    def spy(self, val_batch):
+        alignments = align(self, val_batch)
+        if len(found) == 4:
+            alignments[1] = torch.nan
+        found.append(alignments.double().numpy() / self.groups[0]['lr'])
+        return alignments
+
+    monkeypatch.setattr(ViewGradients, 'align', spy)
+    return found
+
+
+def history_of(work_dir):
+    return json.loads((work_dir / 'policy.json').read_text())['search']['history']
+
+
+def search(work_dir, **changes):
+    toy.build_runner(work_dir, **{'train_cfg.max_epochs': EPOCHS, **changes}).train()
+
+
+def test_history_holds_signal_and_skipped_steps_of_each_epoch(tmp_path, seen):
+    search(tmp_path)
+    history = history_of(tmp_path)
+    assert history['skipped_steps'] == [0, 1, 0, 0]
+    epochs = np.reshape(seen, (EPOCHS, STEPS, -1))
+    kept = [epochs[0], epochs[1, [0, 2]], epochs[2], epochs[3]]
+    strength = [np.abs(rows).mean() for rows in kept]
+    np.testing.assert_allclose(history['alignment'], strength, rtol=1e-5)
+    helped = [(rows < 0).mean() for rows in kept]
+    np.testing.assert_allclose(history['helped'], helped, rtol=1e-5)
+
+
+def test_history_survives_a_resume(tmp_path):
+    search(tmp_path / 'whole')
+    checkpoint = str(tmp_path / 'whole' / 'epoch_2.pth')
+    search(tmp_path / 'resumed', resume=True, load_from=checkpoint)
+    assert history_of(tmp_path / 'resumed') == history_of(tmp_path / 'whole')
+    assert len(history_of(tmp_path / 'whole')['alignment']) == EPOCHS
+
+
+def test_a_learning_rate_of_zero_and_no_hub_are_no_error(tmp_path):
+    search(tmp_path / 'still', **{'optim_wrapper.optimizer.lr': 0.0})
+    history = history_of(tmp_path / 'still')
+    assert history['alignment'] == [0.0] * EPOCHS
+    assert history['skipped_steps'] == [STEPS] * EPOCHS
+    search(tmp_path / 'no_hub', **{'default_hooks.runtime_info': None})
+    assert history_of(tmp_path / 'no_hub') == {}
