@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-import weakref
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import torch
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import avoid_cache_randomness
-from mmengine.dist import get_rank
 
 from ddas_mm.core import PolicySchedule, policy_from_dict, read_policy
-from ddas_mm.data.clock import CLOCK
+from ddas_mm.data.clock import CLOCK, ImageCounts, ProgressClock
 from ddas_mm.data.space import CandidateOps, uniform_policy
 from ddas_mm.errors import SettingError
 from ddas_mm.registry import TRANSFORMS
-
-_ordinals = itertools.count()
-_live: weakref.WeakSet[DDASAugment] = weakref.WeakSet()
-
-
-def live_schedules() -> list[PolicySchedule]:
-    """Return the policies of the DDASAugment transforms that this process has built."""
-    return [step.schedule for step in sorted(_live, key=lambda step: step.ordinal)]
 
 
 @TRANSFORMS.register_module()
@@ -67,14 +54,12 @@ class DDASAugment(BaseTransform):
         self, policy: Mapping[str, Any] | str | os.PathLike[str] | None = None
     ) -> None:
         self.schedule = None if policy is None else _load(policy)
-        self.clock = CLOCK
-        self._rng: np.random.Generator | None = None
-        self._rng_key: tuple[int, int] | None = None
+        self.clock: ProgressClock = CLOCK
         if self.schedule is not None:
             self.ops = CandidateOps(self.schedule.space)
-            # Tells the streams of several transforms in one worker apart.
-            self.ordinal = next(_ordinals)
-            _live.add(self)
+            self.counts = ImageCounts()
+            if not self.clock.is_set:
+                self.clock.reset()  # what is built begins a new run
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Augment one sample by the row of the policy that is active now."""
@@ -84,9 +69,9 @@ class DDASAugment(BaseTransform):
                 'or search one with train_cfg=dict(type="ddas_mm.DDASLoop", ...)'
             )
         row = self.schedule.row(self.active_row())
-        rng = self._generator()
+        rng = self.clock.generator()
         policy = row.draw(rng)
-        self.clock.count(bool(policy))
+        self.counts.add(bool(policy))
         return self.ops.apply(results, policy, rng) if policy else results
 
     def active_row(self) -> int:
@@ -104,21 +89,6 @@ class DDASAugment(BaseTransform):
                 "custom_hooks=[dict(type='ddas_mm.DDASHook')]"
             )
         return 0
-
-    def _generator(self) -> np.random.Generator:
-        # Where workers restart every epoch, MMEngine seeds them alike each time:
-        # the epoch in the key is what makes their streams differ.
-        key = (os.getpid(), self.clock.epoch)
-        if self._rng is None or key != self._rng_key:
-            entropy = [
-                torch.initial_seed(),
-                get_rank(),
-                self.ordinal,
-                self.clock.epoch + 1,
-            ]
-            self._rng = np.random.default_rng(entropy)
-            self._rng_key = key
-        return self._rng
 
     def __repr__(self) -> str:
         rows = 'no policy' if self.schedule is None else f'{len(self.schedule)} rows'

@@ -1,72 +1,121 @@
 """What trainer and DataLoader workers share: progress one way, counts the other.
 
 Workers hold a copy of the dataset made when they started, so a plain attribute
-never reaches them. Shared memory does, whatever wraps the transform; the clock is
-one per process and survives ``deepcopy`` (MMEngine copies data loader settings).
+never reaches them. Shared memory does, whatever wraps the transform; clock and counts
+survive ``deepcopy`` (MMEngine copies data loader settings).
 """
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+import numpy as np
 import torch
+from mmengine.dist import get_rank
 from torch.utils.data import get_worker_info
 
-UNSET = -1.0
 MAX_WORKERS = 1024
 
 
-class ProgressClock:
-    """Training progress in [0, 1), the epoch, and counts of augmented images.
+def _row_of_worker() -> int:
+    worker = get_worker_info()
+    return 0 if worker is None else worker.id % MAX_WORKERS + 1
 
-    Counts are kept per worker, each writing to its own row, so that no lock is
-    needed and no image is lost.
+
+class ProgressClock:
+    """The step that a training is at, and this process's random stream for it.
+
+    A step is an epoch, or an iteration of an iteration-based training.
     """
 
     def __init__(self) -> None:
-        self._progress = torch.full((2,), UNSET, dtype=torch.float64).share_memory_()
-        counts = torch.zeros((MAX_WORKERS + 1, 2), dtype=torch.int64)
-        self._counts = counts.share_memory_()
+        # The step, and how many there are: none where nobody drives the clock.
+        self._now = torch.zeros(2, dtype=torch.int64).share_memory_()
+        # How often each worker was started without a clock that runs.
+        self._starts = torch.zeros(MAX_WORKERS + 1, dtype=torch.int64).share_memory_()
+        self._stream: np.random.Generator | None = None
+        self._stream_key: tuple[int, int] | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ProgressClock:
         return self
 
-    def set(self, progress: float, epoch: int) -> None:
-        """Set the share of the training that is done, and the epoch."""
-        self._progress[0] = progress
-        self._progress[1] = epoch
+    def set(self, step: int, steps: int) -> None:
+        """Set the training's step, counted from 0, and how many it has."""
+        self._now[0] = step
+        self._now[1] = steps
 
     def reset(self) -> None:
-        """Forget progress and counts: a new training begins."""
-        self._progress.fill_(UNSET)
-        self._counts.zero_()
+        """Forget step and random streams: a training begins or has ended."""
+        self._now.zero_()
+        self._starts.zero_()
+        self._stream_key = None
 
     @property
     def is_set(self) -> bool:
         """Whether a hook drives the clock."""
-        return self._progress[0].item() != UNSET
+        return self._now[1].item() > 0
+
+    @property
+    def step(self) -> int:
+        """The step that the caller's data are for."""
+        return int(self._now[0].item())
 
     @property
     def progress(self) -> float:
-        """Share of the training in [0, 1), or -1 where nobody has set it."""
-        return self._progress[0].item()
+        """Share of the training in (0, 1): the middle of the step."""
+        return (self.step + 0.5) / self._now[1].item()
 
     @property
-    def epoch(self) -> int:
-        """Epoch of the training, counted from 0, or -1 where nobody has set it."""
-        return int(self._progress[1].item())
+    def seed(self) -> int:
+        """What tells this process's random stream from those of other workers."""
+        return torch.initial_seed()
 
-    def count(self, augmented: bool) -> None:
+    def generator(self) -> np.random.Generator:
+        """Return the calling process's random stream for the present step.
+
+        It differs between ranks, workers and steps, and is the same in a second run
+        with the same seed and number of workers. Where workers restart every epoch,
+        MMEngine seeds them alike each time: the step makes their streams differ, or,
+        in a training without DDASHook, how often the worker was started.
+        """
+        is_set = self.is_set
+        key = os.getpid(), self.step if is_set else -1
+        if self._stream is None or key != self._stream_key:
+            if not is_set:
+                self._starts[_row_of_worker()] += 1
+            number = key[1] if is_set else self._starts[_row_of_worker()].item()
+            entropy = [self.seed, get_rank(), int(is_set), int(number)]
+            self._stream, self._stream_key = np.random.default_rng(entropy), key
+        return self._stream
+
+
+class ImageCounts:
+    """How many images a transform has seen, and augmented, in all processes.
+
+    Each worker writes to a row of its own, so that no lock is needed and no image is
+    lost.
+    """
+
+    def __init__(self) -> None:
+        counts = torch.zeros((MAX_WORKERS + 1, 2), dtype=torch.int64)
+        self._counts = counts.share_memory_()
+        self._taken = torch.zeros(2, dtype=torch.int64)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ImageCounts:
+        return self
+
+    def add(self, augmented: bool) -> None:
         """Count one image of the calling worker."""
-        worker = get_worker_info()
-        row = self._counts[0 if worker is None else worker.id % MAX_WORKERS + 1]
+        row = self._counts[_row_of_worker()]
         row[0] += 1
         row[1] += int(augmented)
 
-    def read_counts(self) -> tuple[int, int]:
-        """Return how many images were seen and how many of them augmented."""
-        seen, augmented = self._counts.sum(dim=0).tolist()
-        return seen, augmented
+    def take(self) -> torch.Tensor:
+        """Return (2,) int64: images seen and augmented since the last call."""
+        counts = self._counts.sum(dim=0)
+        new, self._taken = counts - self._taken, counts
+        return new
 
 
 CLOCK = ProgressClock()

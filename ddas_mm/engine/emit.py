@@ -60,30 +60,35 @@ def read_retrain_config(path: Path, data_root: str | None = None) -> Config:
     return config
 
 
-def emit_configs(
-    schedule: PolicySchedule,
-    folder: Path,
-    retrain: Path | None,
-    data_root: str | None = None,
-) -> list[Path]:
-    """Write ``ddas_policy.py`` and, where wanted, ``retrain_<name>.py``.
+class Emitter:
+    """Writes ``ddas_policy.py`` and, where wanted, ``retrain_<name>.py``.
 
     Args:
-        schedule: The policy that was found.
-        folder: Where to write, the search's work_dir.
-        retrain: The config to put the policy into.
+        retrain: The training config to put the policy into, or None.
         data_root: Root of the data in it, where it differs.
 
-    Returns:
-        The files, ``policy.json`` first.
+    Raises:
+        SettingError: If the training config has no place for the policy.
     """
-    files = [folder / 'policy.json', folder / 'ddas_policy.py']
-    write_atomically(files[1], INHERIT + policy_source(schedule))
-    if retrain is not None:
-        files.append(folder / f'retrain_{retrain.stem}.py')
-        config = read_retrain_config(retrain, data_root)
-        write_atomically(files[2], retrain_source(config, schedule))
-    return files
+
+    def __init__(
+        self, retrain: Path | None = None, data_root: str | None = None
+    ) -> None:
+        self._name = self._text = ''
+        if retrain is not None:
+            self._name = f'retrain_{retrain.stem}.py'
+            # Formatting a config takes longer than an epoch of a small search.
+            self._text = retrain_source(read_retrain_config(retrain, data_root))
+
+    def write(self, schedule: PolicySchedule, folder: Path) -> list[Path]:
+        """Write the policy that was found so far into a folder; return the files."""
+        files = [folder / 'ddas_policy.py']
+        write_atomically(files[0], INHERIT + policy_source(schedule))
+        if self._name:
+            files.append(folder / self._name)
+            policy = policy_source(schedule, POLICY_NAME)
+            write_atomically(files[1], f'{RETRAIN}{policy}\n{self._text}')
+        return files
 
 
 def policy_source(schedule: PolicySchedule, name: str = 'ddas_policy') -> str:
@@ -98,16 +103,15 @@ def policy_source(schedule: PolicySchedule, name: str = 'ddas_policy') -> str:
     return '\n'.join([*lines, ')', ''])
 
 
-def retrain_source(config: Config, schedule: PolicySchedule) -> str:
-    """Return a complete training config with the policy in its pipeline."""
+def retrain_source(config: Config) -> str:
+    """Return a training config as text, with a name in the place of its policy."""
     config = config.copy()
     for step in find_dicts(config._cfg_dict, AUGMENT):
         step['policy'] = POLICY_NAME
     if not any(find_dicts(config.get('custom_hooks') or [], HOOK)):
         hooks = list(config.get('custom_hooks') or [])
         config.custom_hooks = [*hooks, {'type': f'ddas_mm.{HOOK}'}]
-    text = config.pretty_text.replace(f"'{POLICY_NAME}'", POLICY_NAME)
-    return f'{RETRAIN}{policy_source(schedule, POLICY_NAME)}\n{text}'
+    return config.pretty_text.replace(f"'{POLICY_NAME}'", POLICY_NAME)
 
 
 def find_dicts(value: Any, type_name: str) -> Iterator[Any]:

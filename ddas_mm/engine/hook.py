@@ -8,26 +8,19 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner import Runner
 
 from ddas_mm.core import PolicySchedule, write_policy
-from ddas_mm.data.augment import live_schedules
 from ddas_mm.data.clock import CLOCK
 from ddas_mm.data.split_file import write_split
 from ddas_mm.engine.checks import check_integer, check_same_on_ranks
-from ddas_mm.engine.emit import emit_configs, find_retrain_config, read_retrain_config
+from ddas_mm.engine.emit import Emitter, find_retrain_config
 from ddas_mm.engine.loop import DDASLoop
 from ddas_mm.engine.record import search_record
+from ddas_mm.engine.replay import Replay
 from ddas_mm.engine.resume import check_fits
-from ddas_mm.errors import SettingError
 from ddas_mm.registry import HOOKS
 from ddas_mm.visualization import plot_policy
-
-
-def describe_row(schedule: PolicySchedule, index: int) -> str:
-    """Return one line about a row: p_tp and the most probable candidates."""
-    top = ', '.join(f'{name} {prob:.4f}' for name, prob in schedule.top(index))
-    return f'p_tp {schedule.total_prob[index]:.4f}, top {top}'
 
 
 @HOOKS.register_module()
@@ -35,8 +28,8 @@ class DDASHook(Hook):
     """The companion of ``ddas_mm.DDASLoop`` and of ``ddas_mm.DDASAugment``.
 
     In a search it takes a snapshot of the policy after every epoch, writes
-    ``policy.json`` each time, and at the end ``ddas_policy.py``,
-    ``retrain_<name>.py`` and plots. In a training it tells DDASAugment's workers how
+    ``policy.json``, ``ddas_policy.py`` and ``retrain_<name>.py`` each time, and plots
+    at the end. In a training it tells DDASAugment's workers how
     far the training is, and logs which row of the policy is active.
 
     Args:
@@ -62,12 +55,11 @@ class DDASHook(Hook):
     ) -> None:
         self.smooth = check_integer('DDASHook.smooth (F_s)', smooth, 1)
         self.retrain, self.data_root = retrain, data_root
-        self._retrain_path: Path | None = None
+        self._emitter = Emitter()
         self._snapshots: list[tuple[float, Any]] = []
         self._seconds = 0.0  # of the search, summed over resumes
         self._started = 0.0
-        self._row: int | None = None
-        self._counts = (0, 0)
+        self._replay: Replay | None = None
 
     def before_run(self, runner: Runner) -> None:
         """Check that the retrain config can be emitted; tell which images are taken."""
@@ -75,8 +67,8 @@ class DDASHook(Hook):
         if not isinstance(loop, DDASLoop):
             return
         if self.retrain is not None:
-            self._retrain_path = find_retrain_config(self.retrain, runner.cfg.filename)
-            read_retrain_config(self._retrain_path, self.data_root)
+            path = find_retrain_config(self.retrain, runner.cfg.filename)
+            self._emitter = Emitter(path, self.data_root)
         if runner.rank == 0:
             path = Path(runner.work_dir) / 'split.json'
             write_split(path, loop.dataloader.dataset, loop.val_loader.dataset)
@@ -86,43 +78,49 @@ class DDASHook(Hook):
         self._started = time.perf_counter()
         if isinstance(runner.train_loop, DDASLoop):
             return
-        if not live_schedules():
-            raise SettingError(
-                'custom_hooks has a DDASHook, but no DDASAugment with a policy is in '
-                "the running pipeline: set dict(type='ddas_mm.DDASAugment', "
-                'policy=...) in train_dataloader.dataset.pipeline, which does not '
-                'follow a changed train_pipeline by itself'
-            )
-        CLOCK.reset()
-        self._tell_progress(runner)
+        self._replay = Replay(runner)
+        self._replay.begin_step()
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Tell the workers the epoch's progress, before they are asked for data."""
-        if not isinstance(runner.train_loop, DDASLoop):
-            self._tell_progress(runner)
+        """Tell the workers the epoch, before they are asked for data."""
+        if self._replay is not None:
+            self._replay.begin_step()
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
+        """See at an epoch's begin whether another hook has switched the pipeline."""
+        if self._replay is not None and not self._replay.by_iter and batch_idx == 0:
+            self._replay.begin_epoch_data()
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Any = None,
+    ) -> None:
         """Tell the workers of an iteration-based training its progress."""
-        if isinstance(runner.train_loop, IterBasedTrainLoop):
-            self._tell_progress(runner)
+        if self._replay is not None and self._replay.by_iter:
+            self._replay.end_iteration()
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Take a snapshot of the policy, or log how many images were augmented."""
         if isinstance(runner.train_loop, DDASLoop):
             self._snapshot(runner)
-        else:
-            self._log_counts(runner)
+        elif self._replay is not None and not self._replay.by_iter:
+            self._replay.report()
 
     def after_train(self, runner: Runner) -> None:
-        """Emit what the search has found."""
+        """Emit what the search has found, or stop the clock."""
+        if self._replay is not None:
+            self._replay = None
+            CLOCK.reset()
         if not isinstance(runner.train_loop, DDASLoop) or runner.rank != 0:
             return
         schedule = self._schedule(runner)
         folder = Path(runner.work_dir)
-        written = emit_configs(schedule, folder, self._retrain_path, self.data_root)
-        written += plot_policy(schedule, folder)
+        written = self._write(schedule, folder) + plot_policy(schedule, folder)
         runner.logger.info(
             'DDAS search done: ' + ', '.join(str(path) for path in written)
         )
@@ -152,6 +150,10 @@ class DDASHook(Hook):
         self._snapshots = list(state['snapshots'])
         self._seconds = state['seconds']
 
+    def _write(self, schedule: PolicySchedule, folder: Path) -> list[Path]:
+        write_policy(schedule, folder / 'policy.json')
+        return [folder / 'policy.json', *self._emitter.write(schedule, folder)]
+
     def _elapsed(self) -> float:
         return self._seconds + time.perf_counter() - self._started
 
@@ -169,39 +171,9 @@ class DDASHook(Hook):
         self._snapshots.append(snapshot)
         schedule = self._schedule(runner)
         if runner.rank == 0:
-            write_policy(schedule, Path(runner.work_dir) / 'policy.json')
+            self._write(schedule, Path(runner.work_dir))
         runner.logger.info(
             f'DDAS epoch {runner.epoch + 1} of {runner.max_epochs}: '
             f'p_tp {snapshot[0]:.4f}, '
             + ', '.join(f'{name} {prob:.4f}' for name, prob in schedule.top(-1, 5))
         )
-
-    def _tell_progress(self, runner: Runner) -> None:
-        loop = runner.train_loop
-        by_iter = isinstance(loop, IterBasedTrainLoop)
-        done, total = (
-            (loop.iter, loop.max_iters) if by_iter else (loop.epoch, loop.max_epochs)
-        )
-        progress = (done + 0.5) / total
-        CLOCK.set(progress, 0 if by_iter else loop.epoch)
-        schedule = live_schedules()[0]
-        row = schedule.row_index(progress)
-        runner.message_hub.update_scalar('train/ddas/row', row + 1)
-        runner.message_hub.update_scalar(
-            'train/ddas/total_prob', schedule.total_prob[row]
-        )
-        if row != self._row:
-            self._row = row
-            runner.logger.info(
-                f'DDAS: {"iteration" if by_iter else "epoch"} {done + 1} of {total} '
-                f'uses row {row + 1} of {len(schedule)}: {describe_row(schedule, row)}'
-            )
-
-    def _log_counts(self, runner: Runner) -> None:
-        seen, augmented = CLOCK.read_counts()
-        new, changed = seen - self._counts[0], augmented - self._counts[1]
-        self._counts = seen, augmented
-        if new:
-            runner.logger.info(
-                f'DDAS: {changed} of {new} images augmented ({changed / new:.1%})'
-            )

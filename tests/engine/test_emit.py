@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from ddas_mm.core import PolicySchedule, policy_from_dict, write_policy
+from ddas_mm.core import PolicySchedule, policy_from_dict
 from ddas_mm.data.space import build_space
 from ddas_mm.engine.data_root import set_data_root
-from ddas_mm.engine.emit import emit_configs, read_retrain_config
+from ddas_mm.engine.emit import Emitter, read_retrain_config
 from ddas_mm.errors import SettingError
 
 TRAINING = """
@@ -42,8 +42,7 @@ def retrain(tmp_path):
 
 def emit(schedule, folder, retrain):
     folder.mkdir()
-    write_policy(schedule, folder / 'policy.json')
-    return emit_configs(schedule, folder, retrain)
+    return Emitter(retrain).write(schedule, folder)
 
 
 def augment_of(config):
