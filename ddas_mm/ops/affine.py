@@ -61,6 +61,19 @@ def rotation(degrees: float, height: int, width: int) -> Affine:
     )
 
 
+def rotation_zoph(degrees: float, height: int, width: int) -> Affine:
+    """:func:`rotation` in the float32 arithmetic of Zoph et al., which decides ties."""
+    angle = np.float32(degrees * (math.pi / 180))
+    cosine, sine = np.cos(angle), np.sin(angle)
+    right, bottom = np.float32(width - 1), np.float32(height - 1)
+    x = (right - (cosine * right - sine * bottom)) / np.float32(2)
+    y = (bottom - (sine * right + cosine * bottom)) / np.float32(2)
+    # x and y are where the top left pixel's centre comes from.
+    a, b, d, e = map(float, (cosine, -sine, sine, cosine))
+    c, f = float(x) - (a + b - 1) / 2, float(y) - (d + e - 1) / 2
+    return Affine(a, b, c, d, e, f)
+
+
 def quarter_turn(height: int, width: int) -> Affine:
     """Rotate by 90 degrees counter-clockwise about the middle; the canvas stays."""
     return rotation(90, height, width)

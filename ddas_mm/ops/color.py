@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -12,7 +14,9 @@ _LEVELS = np.arange(256)
 _FEW_VALUES = 1 << 15  # below, a table of three channels beats three planes
 _PILLOW_GREY = np.array([19595, 38470, 7471, 32768]) / 65536  # ITU-R 601-2, rounded
 # tf.image.rgb_to_grayscale on [0, 1], back to uint8 with the factor 255.5 (A2).
-_ZOPH_GREY = np.array([0.2989, 0.5870, 0.1140, 0]) * 255.5 / 255
+_ZOPH_WEIGHTS = np.array([0.2989, 0.5870, 0.1140], np.float32)
+_NEAR = 1e-4  # wider than the rounding of float32 sums below 256
+_ZOPH_GREY = np.append(_ZOPH_WEIGHTS.astype(np.float64) * 255.5 / 255, -_NEAR)
 
 
 def invert(image: np.ndarray) -> np.ndarray:
@@ -57,7 +61,7 @@ def contrast(image: np.ndarray, factor: float, channel_order: str) -> np.ndarray
     """
     height, width = image.shape[:2]
     total = sum(
-        int(_grey(band, _PILLOW_GREY, channel_order).sum(dtype=np.int64))
+        int(_grey_pillow(band, channel_order).sum(dtype=np.int64))
         for band in (image[rows].astype(np.float32) for rows in bands(height, width))
     )
     mean = int(total / (height * width) + 0.5)
@@ -66,34 +70,54 @@ def contrast(image: np.ndarray, factor: float, channel_order: str) -> np.ndarray
 
 def color_pillow(image: np.ndarray, factor: float, channel_order: str) -> np.ndarray:
     """Blend with the grey image (``ImageEnhance.Color``); factor 1 is identity."""
-    return _blend_with_grey(image, factor, _PILLOW_GREY, channel_order)
+    return _blend_with_grey(image, factor, _grey_pillow, channel_order)
 
 
 def color_zoph(image: np.ndarray, factor: float, channel_order: str) -> np.ndarray:
     """Blend with Zoph et al.'s grey image, which is truncated; factor 1 is identity."""
-    return _blend_with_grey(image, factor, _ZOPH_GREY, channel_order)
+    return _blend_with_grey(image, factor, _grey_zoph, channel_order)
 
 
 def _blend_with_grey(
-    image: np.ndarray, factor: float, weights: np.ndarray, channel_order: str
+    image: np.ndarray,
+    factor: float,
+    grey_of: Callable[[np.ndarray, str], np.ndarray],
+    channel_order: str,
 ) -> np.ndarray:
     out = np.empty_like(image, order='C')
     for rows in bands(*image.shape[:2]):
         image32 = image[rows].astype(np.float32)
-        grey = _grey(image32, weights, channel_order)
+        grey = grey_of(image32, channel_order)
         cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR, dst=out[rows])
         blend(out[rows], image[rows], factor, image32)
     return out
 
 
-def _grey(image32: np.ndarray, weights: np.ndarray, channel_order: str) -> np.ndarray:
-    """(H, W) uint8: truncated ``weights[:3] @ (R, G, B) + weights[3]``.
+def _grey_pillow(image32: np.ndarray, channel_order: str) -> np.ndarray:
+    """(H, W) uint8: in float32, where Pillow's sums of 16-bit weights are exact."""
+    return _weighted(image32, _PILLOW_GREY, channel_order).astype(np.uint8)
 
-    In float32, where Pillow's sums of 16-bit weights are exact.
-    """
+
+def _grey_zoph(image32: np.ndarray, channel_order: str) -> np.ndarray:
+    """(H, W) uint8; where a sum lies near a whole number, by float32's own steps."""
+    value = _weighted(image32, _ZOPH_GREY, channel_order)
+    grey = value.astype(np.uint8)
+    value += np.float32(2 * _NEAR)
+    near = np.flatnonzero(grey != value.astype(np.uint8))
+    pixels = image32.reshape(-1, 3)[near, :: -1 if channel_order == 'bgr' else 1]
+    parts = pixels * np.float32(1 / 255) * _ZOPH_WEIGHTS
+    exact = (parts[:, 0] + parts[:, 1] + parts[:, 2]) * np.float32(255.5)
+    grey.ravel()[near] = exact.astype(np.uint8)
+    return grey
+
+
+def _weighted(
+    image32: np.ndarray, weights: np.ndarray, channel_order: str
+) -> np.ndarray:
+    """(H, W) float32: ``weights[:3] @ (R, G, B) + weights[3]``."""
     if channel_order == 'bgr':
         weights = weights[[2, 1, 0, 3]]
-    return cv2.transform(image32, weights[None]).astype(np.uint8)
+    return cv2.transform(image32, weights[None])
 
 
 def autocontrast_pillow(image: np.ndarray) -> np.ndarray:

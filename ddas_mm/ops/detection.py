@@ -20,7 +20,7 @@ _SHIFT = LevelMap('translate_const', 'pixels', _ZOPH)
 _BOX_SHIFT = LevelMap('translate_bbox_const', 'pixels', _ZOPH)
 _ORDER = ('channel_order',)
 
-_ROTATE = Geometry(affine.rotation, _GRID)
+_ROTATE = Geometry(affine.rotation_zoph, _GRID)
 _SHEAR_X = Geometry(affine.shear_x_at_pixel, _GRID)
 _SHEAR_Y = Geometry(affine.shear_y_at_pixel, _GRID)
 _TRANSLATE_X = Geometry(affine.translation_x, _GRID)

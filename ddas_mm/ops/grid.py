@@ -16,6 +16,7 @@ import numpy as np
 Row = tuple[float, float, float]
 
 _FIXED = 16  # fractional bits of Pillow's affine transform
+_BELOW_HALF = np.nextafter(np.float32(0.5), np.float32(0))
 _TIE = 1e-3  # wider than the rounding of float32 coordinates below 8192
 
 
@@ -47,24 +48,32 @@ class ZophGrid:
 
     def index(self, row: Row, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return the input index of output pixels; x and y broadcast, float64."""
-        value = np.float32(row[0]) * x.astype(np.float32) + self._shift(row, y)
-        value = value.astype(np.float64)
+        value = self._value(row, x, y).astype(np.float64)
         return np.trunc(value + np.copysign(0.5, value))
 
     def rough_index(self, row: Row, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """:meth:`index` for whole images, int32; may break ties the other way."""
-        value = np.float32(row[0]) * x.astype(np.float32) + self._shift(row, y)
-        value += np.float32(0.5)
-        return np.floor(value, out=value).astype(np.int32)
+        """:meth:`index` for whole images, int32, as exact."""
+        value = self._value(row, x, y)
+        # Adding one half in float32 would round what lies just below a tie.
+        index: np.ndarray = np.floor(value).astype(np.int32)
+        value -= index
+        # Ties go away from zero: -0.5 to -1, outside, where all below it is anyway.
+        index += value > np.where(index < 0, 0.5, _BELOW_HALF)
+        return index
 
     def ties(self, row: Row, steps: np.ndarray) -> np.ndarray:
         """Return the lines on which float32 rounding makes the shift vary with x."""
-        shift = self._shift(row, steps).astype(np.float64)
+        zero = np.zeros(1, dtype=np.int64)
+        shift = self._value(row, zero, steps).astype(np.float64)
         return np.flatnonzero(np.abs(shift - np.floor(shift) - 0.5) < _TIE)
 
-    def _shift(self, row: Row, y: np.ndarray) -> np.ndarray:
-        offset = row[2] + 0.5 * row[0] + 0.5 * row[1] - 0.5
-        return np.float32(row[1]) * y.astype(np.float32) + np.float32(offset)
+    def _value(self, row: Row, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """``(a x + b y) + c`` at pixel centres, in the order of Zoph et al."""
+        a, b, c = row
+        value = np.float32(a) * x.astype(np.float32) + np.float32(b) * y.astype(
+            np.float32
+        )
+        return value + np.float32(c + 0.5 * a + 0.5 * b - 0.5)
 
 
 Grid = PillowGrid | ZophGrid
