@@ -115,10 +115,14 @@ def retrain_source(config: Config) -> str:
 
 
 def find_dicts(value: Any, type_name: str) -> Iterator[Any]:
-    """Yield every dict of a type in a nested config, whatever its scope prefix."""
+    """Yield every dict of a type in a nested config, whatever its scope prefix.
+
+    In a pure-Python config the type is the class itself.
+    """
     if isinstance(value, dict):
         found = value.get('type')
-        if isinstance(found, str) and found.rpartition('.')[2] == type_name:
+        name = found if isinstance(found, str) else getattr(found, '__name__', '')
+        if name.rpartition('.')[2] == type_name:
             yield value
         value = list(value.values())
     if isinstance(value, (list, tuple)):
