@@ -2,5 +2,15 @@
 
 import os
 
+import pytest
+
 # Test networks are tiny: a second thread costs more than it brings.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
+
+
+@pytest.fixture(scope='session')
+def wheel(tmp_path_factory):
+    """Our wheel in an environment of its own; see tests/wheel.py."""
+    from tests.wheel import install_wheel
+
+    return install_wheel(tmp_path_factory.mktemp('wheel'))
