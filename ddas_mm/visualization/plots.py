@@ -43,14 +43,26 @@ def draw_total_prob(axes: Axes, schedule: PolicySchedule) -> None:
     axes.legend(frameon=False)
 
 
-def draw_op_probs(axes: Axes, schedule: PolicySchedule) -> None:
-    """Draw p_o over search epochs; the last row's best candidates are named."""
+def draw_op_probs(
+    axes: Axes, schedule: PolicySchedule, highlight: str | None = None
+) -> None:
+    """Draw p_o over search epochs; the last row's best candidates are named.
+
+    Args:
+        axes: Where to draw.
+        schedule: The policy.
+        highlight: Label of a candidate that is named in any case, with a thick line.
+    """
     epochs = _epochs(axes, schedule, 'operation probability $p_o$')
+    labels = schedule.space.labels
     best = np.argsort(-schedule.op_probs[-1], kind='stable')
+    if highlight is not None:
+        best = np.array(sorted(best, key=lambda index: labels[index] != highlight))
     named, others = best[: len(COLOURS)], best[len(COLOURS) :]
     for colour, index in zip(COLOURS, named, strict=False):
-        label = schedule.space.labels[index]
-        style = {'color': colour, 'marker': 'o', 'markersize': 3, 'label': label}
+        style = {'color': colour, 'marker': 'o', 'markersize': 3}
+        style |= {'linewidth': 3.5 if labels[index] == highlight else 1.5}
+        style |= {'label': labels[index]}
         axes.plot(epochs, schedule.op_probs[:, index], **style)
     if len(others):
         grey = {'color': '0.85', 'linewidth': 0.8, 'zorder': 1}
