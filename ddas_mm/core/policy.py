@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ddas_mm.core.adam import MaskedAdam
 from ddas_mm.core.estimator import mixture_weights, policy_loss, sequence_probs
 from ddas_mm.errors import SettingError
 
@@ -34,7 +35,8 @@ class PolicyParams:
     """``alpha_o``, ``alpha_tp`` and one Adam for each.
 
     ``p_o = softmax(alpha_o)`` starts uniform, ``p_tp = sigmoid(alpha_tp)`` at
-    ``total_prob``. They live on the CPU in float64: a policy has tens of numbers.
+    ``total_prob``. They are float64, and live beside the network's gradients, so that
+    no step waits for numbers on their way from or to the host.
 
     Args:
         num_candidates: K.
@@ -42,6 +44,7 @@ class PolicyParams:
         op_lr: Adam's learning rate for ``alpha_o``.
         total_lr: Adam's learning rate for ``alpha_tp``.
         betas: Adam's betas (paper Appendix C: 0.5, 0.999).
+        device: Where the policy lives; it must know float64.
 
     Raises:
         SettingError: If ``total_prob`` or a rate is out of range.
@@ -54,6 +57,7 @@ class PolicyParams:
         op_lr: float = 0.005,
         total_lr: float = 0.001,
         betas: tuple[float, float] = (0.5, 0.999),
+        device: torch.device | str = 'cpu',
     ) -> None:
         if not 0 < total_prob < 1:
             raise SettingError(
@@ -63,16 +67,16 @@ class PolicyParams:
         for name, rate in (('op_lr', op_lr), ('total_lr', total_lr)):
             if not (math.isfinite(rate) and rate >= 0):
                 raise SettingError(f'{name} must be at least 0, but is {rate!r}')
-        self.alpha_op = torch.zeros(
-            num_candidates, dtype=torch.float64, requires_grad=True
-        )
-        self.alpha_total = torch.tensor(
-            math.log(total_prob / (1 - total_prob)),
-            dtype=torch.float64,
-            requires_grad=True,
-        )
-        self.op_optimizer = torch.optim.Adam([self.alpha_op], op_lr, betas)
-        self.total_optimizer = torch.optim.Adam([self.alpha_total], total_lr, betas)
+        kind: dict[str, Any] = {
+            'dtype': torch.float64,
+            'device': device,
+            'requires_grad': True,
+        }
+        logit = math.log(total_prob / (1 - total_prob))
+        self.alpha_op = torch.zeros(num_candidates, **kind)
+        self.alpha_total = torch.tensor(logit, **kind)
+        self.op_optimizer = MaskedAdam(self.alpha_op, op_lr, betas)
+        self.total_optimizer = MaskedAdam(self.alpha_total, total_lr, betas)
 
     @property
     def op_probs(self) -> Tensor:
@@ -94,29 +98,26 @@ class PolicyParams:
         policy_probs = sequence_probs(self.op_probs, policies)
         return mixture_weights(self.total_prob, policy_probs)
 
-    def step(self, alignments: Tensor, policies: Tensor, base_lr: float) -> bool:
+    def step(self, alignments: Tensor, policies: Tensor, base_lr: float) -> None:
         """Update the policy once (Algorithm 1, line 12; Eq. 16 and 17).
 
+        Where an alignment is not finite, or all are zero so that there is nothing to
+        learn from, the policy stays as it is; the host need not know.
+
         Args:
-            alignments: (L,) ``d_l``, finite.
+            alignments: (L,) ``d_l``.
             policies: (L, N_o) int64 candidate indices of the step.
             base_lr: Learning rate ``eta_0`` of the network's first group.
-
-        Returns:
-            False where every alignment is zero, so there is nothing to learn
-            from and the update is skipped.
         """
         alignments = alignments.to(self.alpha_op)
-        if not alignments.any():
-            return False
+        usable = alignments.isfinite().all() & alignments.any()
         policy_probs = sequence_probs(self.op_probs, policies)
         loss = policy_loss(self.total_prob, policy_probs, alignments, base_lr)
         self.alpha_op.grad, self.alpha_total.grad = torch.autograd.grad(
             loss, [self.alpha_op, self.alpha_total]
         )
-        self.op_optimizer.step()
-        self.total_optimizer.step()
-        return True
+        self.op_optimizer.step(usable)
+        self.total_optimizer.step(usable)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that an exact resume needs."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import torch
 from mmengine.dist import get_dist_info
 from mmengine.registry import DATA_SAMPLERS, FUNCTIONS
 from torch.utils.data import BatchSampler, DataLoader
@@ -123,4 +124,6 @@ def _torch_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     unwanted = MM_SETTINGS + UNUSED
     if config.get('num_workers', 0) == 0:
         unwanted += WORKER_SETTINGS
-    return {key: value for key, value in config.items() if key not in unwanted}
+    settings = {key: value for key, value in config.items() if key not in unwanted}
+    # only pinned memory is copied to a GPU beside its work
+    return {'pin_memory': torch.cuda.is_available(), **settings}

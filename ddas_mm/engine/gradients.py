@@ -17,8 +17,9 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
 from ddas_mm.core import alignment
+from ddas_mm.engine.network import compute_loss
 from ddas_mm.engine.statistics import RunningStatistics
-from ddas_mm.engine.update import Clipping, update_rate
+from ddas_mm.engine.update import Clipping, GuardedStep, update_rate
 
 
 class ViewGradients:
@@ -29,6 +30,7 @@ class ViewGradients:
         optim_wrapper: The network's optimiser; gives each parameter's rate.
         num_policies: L.
         amp: Whether losses are computed under bfloat16 autocast.
+        channels_last: Whether images are given to the network in that layout.
     """
 
     def __init__(
@@ -37,14 +39,16 @@ class ViewGradients:
         optim_wrapper: OptimWrapper,
         num_policies: int,
         amp: bool = False,
+        channels_last: bool = False,
     ) -> None:
-        self.module, self.amp = module, amp
+        self.module, self.amp, self.channels_last = module, amp, channels_last
         groups = optim_wrapper.optimizer.param_groups
         by_param = {id(p): group for group in groups for p in group['params']}
         self.params = [
             p for p in module.parameters() if p.requires_grad and id(p) in by_param
         ]
         self.groups = [by_param[id(p)] for p in self.params]
+        self.step = GuardedStep(optim_wrapper, self.params)
         self.clipping = Clipping(optim_wrapper)
         self.statistics = RunningStatistics(module)
         size = sum(p.numel() for p in self.params)
@@ -60,8 +64,12 @@ class ViewGradients:
         self.val_parts = self._parts(self.val_grad)
 
     def _parts(self, flat: Tensor) -> list[Tensor]:
+        """Return the buffer's pieces in shape and memory layout of the parameters."""
         pieces = flat.split([p.numel() for p in self.params])
-        return [piece.view_as(p) for piece, p in zip(pieces, self.params, strict=True)]
+        return [
+            piece.as_strided(p.shape, p.stride())
+            for piece, p in zip(pieces, self.params, strict=True)
+        ]
 
     def of_view(self, view: int, batch: Any) -> dict[str, Tensor]:
         """Compute ``g_l`` of one view; return the loss values for the log."""
@@ -69,25 +77,28 @@ class ViewGradients:
             self.statistics.save()
         return self._compute(batch, self.views[view], self.view_parts[view])
 
-    def mix(self, weights: Tensor) -> bool:
-        """Put ``g = sum_l weights_l g_l``, averaged over ranks, into ``.grad``.
+    def step_with(self, weights: Tensor) -> None:
+        """Step the network along ``g = sum_l weights_l g_l``, averaged over ranks.
+
+        Where a loss or gradient is not finite, on any rank, the network is left as it
+        was, and the views leave no trace in BatchNorm's running statistics either;
+        ``grad_norm`` tells.
 
         Args:
             weights: (L + 1,) mixture weights (Eq. 12).
-
-        Returns:
-            Whether every loss and gradient is finite, on every rank. Where not, the
-            views leave no trace in BatchNorm's running statistics.
         """
+        self.mix(weights)
+        finite = self.grad_norm.isfinite()
+        self.statistics.restore_unless(finite)
+        self.step(finite)
+
+    def mix(self, weights: Tensor) -> None:
+        """Put the mixture into ``.grad`` and its norm into ``grad_norm``."""
         torch.mv(self.views.t(), weights.to(self.views), out=self.grad)
         mean_over_ranks(self.grad)
         for param, part in zip(self.params, self.grad_parts, strict=True):
             param.grad = part
         self.grad_norm = torch.linalg.vector_norm(self.grad)
-        finite = bool(self.grad_norm.isfinite())
-        if not finite:
-            self.statistics.restore()
-        return finite
 
     def align(self, val_batch: Any) -> Tensor:
         """Return ``d_l`` at the present parameters, averaged over ranks (Eq. 13-15).
@@ -106,17 +117,10 @@ class ViewGradients:
         self.clipping.pull_back(self.val_grad, self.grad, self.grad_norm)
         return mean_over_ranks(alignment(self.val_grad, self.views))
 
-    def broken_views(self) -> list[int]:
-        """Return the views that are not finite on some rank; all ranks must ask."""
-        broken = ~torch.linalg.vector_norm(self.views, dim=1).isfinite()
-        count = broken.to(torch.int64)
-        all_reduce(count)
-        return torch.nonzero(count).flatten().tolist()
-
     def _compute(
         self, batch: Any, flat: Tensor, parts: Sequence[Tensor]
     ) -> dict[str, Tensor]:
-        loss, log_vars = compute_loss(self.module, batch, self.amp)
+        loss, log_vars = compute_loss(self.module, batch, self.amp, self.channels_last)
         grads = torch.autograd.grad(loss, self.params, allow_unused=True)
         present = [(to, g) for to, g in zip(parts, grads, strict=True) if g is not None]
         torch._foreach_copy_([to for to, _ in present], [g for _, g in present])
@@ -135,20 +139,3 @@ def mean_over_ranks(values: Tensor) -> Tensor:
         all_reduce(values)
         values /= world_size
     return values
-
-
-def compute_loss(
-    module: nn.Module, batch: Any, amp: bool = False
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return the mini-batch loss that the model defines, and its parts for the log.
-
-    Args:
-        module: An MMEngine model.
-        batch: What the data loader gives; must not be given twice.
-        amp: Whether to compute under bfloat16 autocast, on any device.
-    """
-    data = module.data_preprocessor(batch, True)
-    device = next(module.parameters()).device.type
-    with torch.autocast(device, dtype=torch.bfloat16, enabled=amp):
-        losses = module._run_forward(data, mode='loss')
-        return module.parse_losses(losses)

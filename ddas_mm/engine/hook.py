@@ -133,8 +133,7 @@ class DDASHook(Hook):
                 'facts': loop.facts(),
                 'policy': loop.policy.state_dict(),
                 'snapshots': self._snapshots,
-                'skipped_steps': loop.skipped_steps,
-                'skipped_in_a_row': loop.skipped_in_a_row,
+                **loop.step_log.state_dict(),
                 'seconds': self._elapsed(),
             }
 
@@ -145,8 +144,7 @@ class DDASHook(Hook):
             return
         state = check_fits(runner._load_from, checkpoint, loop.facts())
         loop.policy.load_state_dict(state['policy'])
-        loop.skipped_steps = state['skipped_steps']
-        loop.skipped_in_a_row = state['skipped_in_a_row']
+        loop.step_log.load_state_dict(state)
         self._snapshots = list(state['snapshots'])
         self._seconds = state['seconds']
 
@@ -167,7 +165,7 @@ class DDASHook(Hook):
         policy = runner.train_loop.policy
         alpha = torch.cat([policy.alpha_op, policy.alpha_total.reshape(1)]).detach()
         check_same_on_ranks('alpha', alpha)
-        snapshot = policy.total_prob.item(), policy.op_probs.detach().numpy()
+        snapshot = policy.total_prob.item(), policy.op_probs.detach().cpu().numpy()
         self._snapshots.append(snapshot)
         schedule = self._schedule(runner)
         if runner.rank == 0:

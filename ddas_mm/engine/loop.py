@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
+from mmengine.hooks import LoggerHook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor
 
-from ddas_mm.core import PolicyParams, alignment_signal
-from ddas_mm.core.space import candidate_label
+from ddas_mm.core import PolicyParams
 from ddas_mm.data.loaders import build_val_loader, build_view_loader
+from ddas_mm.data.prefetch import prefetched
 from ddas_mm.data.sources import build_search_datasets
 from ddas_mm.data.space import CandidateOps, build_space
 from ddas_mm.engine.checks import (
@@ -24,8 +25,9 @@ from ddas_mm.engine.checks import (
     find_erasing,
 )
 from ddas_mm.engine.gradients import ViewGradients
-from ddas_mm.engine.history import SIGNALS
+from ddas_mm.engine.network import compile_parts, weights_last
 from ddas_mm.engine.randomness import seed_step, shared_seed
+from ddas_mm.engine.step_log import StepLog, StepRecord
 from ddas_mm.errors import SettingError
 from ddas_mm.registry import LOOPS
 
@@ -60,6 +62,10 @@ class DDASLoop(EpochBasedTrainLoop):
         max_skipped: Steps in a row that may be skipped for numbers that are not
             finite, before the search stops.
         amp: Whether losses are computed under bfloat16 autocast, on any device.
+        channels_last: Whether convolutions work on that memory layout, which is the
+            faster one (see ``docs/benchmarks.md``).
+        compile: Whether torch.compile translates the network, which takes a minute or
+            two at the start.
 
     Raises:
         SettingError: If a setting or the data cannot be searched with.
@@ -81,17 +87,26 @@ class DDASLoop(EpochBasedTrainLoop):
         paired: bool = False,
         max_skipped: int = 50,
         amp: bool = False,
+        channels_last: bool = True,
+        compile: bool = False,
     ) -> None:
         check_integer('train_cfg.max_epochs', max_epochs, 1)
         self.num_policies = check_integer('train_cfg.num_policies (L)', num_policies, 1)
-        self.max_skipped = check_integer('train_cfg.max_skipped', max_skipped, 0)
+        check_integer('train_cfg.max_skipped', max_skipped, 0)
         check_runner(runner)
         if not isinstance(dataloader, Mapping):
             raise SettingError('train_dataloader must be a dict in a search')
-        self.amp = amp
+        self.amp, self.channels_last, self.compile = amp, channels_last, compile
         self.space = build_space(space)
+        self.device = next(runner.model.parameters()).device
+        on_cuda = self.device.type == 'cuda'  # others may not know float64
         self.policy = PolicyParams(
-            len(self.space), total_prob, op_lr, total_lr, tuple(betas)
+            len(self.space),
+            total_prob,
+            op_lr,
+            total_lr,
+            tuple(betas),
+            device=self.device if on_cuda else 'cpu',
         )
         self.seed = seed = shared_seed(runner)
         val_config = {**dataloader, 'dataset': {}, **(policy_dataloader or {})}
@@ -109,8 +124,7 @@ class DDASLoop(EpochBasedTrainLoop):
             build_view_loader(train, dataloader, self.space, num_policies, seed),
             max_epochs,
         )
-        self.skipped_steps = 0
-        self.skipped_in_a_row = 0
+        self.step_log = StepLog(self.space, max_skipped, runner.logger)
         self._val_batches: Iterator[Any]
         warning = find_erasing(self.space, train)
         if warning is not None:
@@ -124,79 +138,127 @@ class DDASLoop(EpochBasedTrainLoop):
 
     def run(self) -> torch.nn.Module:
         """Search; return the network that was trained on the way."""
-        model = self.runner.model
-        module = model.module if is_model_wrapper(model) else model
-        check_optimizer(self.runner.optim_wrapper)
-        check_model(module)
+        self.prepare()
         check_start(len(self.dataloader), self._iter)
-        self.gradients = ViewGradients(
-            module, self.runner.optim_wrapper, self.num_policies, self.amp
-        )
         # Each step takes one mini-batch of S_val: a resumed search goes on from there.
         self.val_loader.batch_sampler.position = self._iter
         self._val_batches = iter(self.val_loader)
         super().run()
         self._val_batches = iter(())  # ends S_val's workers
-        return model
+        return self.runner.model
+
+    def prepare(self) -> None:
+        """Check the network and its optimiser, and get them ready for the first step.
+
+        Raises:
+            SettingError: If they cannot be searched with.
+        """
+        model, optim_wrapper = self.runner.model, self.runner.optim_wrapper
+        module = model.module if is_model_wrapper(model) else model
+        check_optimizer(optim_wrapper)
+        check_model(module)
+        if self.channels_last:
+            weights_last(module)
+        if self.compile:
+            compile_parts(module)
+            self.runner.logger.info(
+                'train_cfg.compile: the first step takes a minute or two longer'
+            )
+        self.gradients = ViewGradients(
+            module, optim_wrapper, self.num_policies, self.amp, self.channels_last
+        )
+        intervals = [h.interval for h in self.runner.hooks if isinstance(h, LoggerHook)]
+        self._log_interval = min(intervals, default=len(self.dataloader))
 
     def run_epoch(self) -> None:
         """Search through S_train once."""
         self.dataloader.batch_sampler.sampler.set_epoch(self._epoch)
-        super().run_epoch()
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        for idx, data_batch in enumerate(prefetched(self._batches(), self.device)):
+            self.run_iter(idx, data_batch)
+        self.runner.call_hook('after_train_epoch')
+        self._epoch += 1
+
+    def _batches(self) -> Iterator[dict[str, Any]]:
+        for data_batch in self.dataloader:
+            yield {**data_batch, 'val': next(self._val_batches)}
 
     def run_iter(self, idx: int, data_batch: dict[str, Any]) -> None:
-        """Run one search step between the runner's hooks."""
+        """Run one search step between the runner's hooks.
+
+        Hooks get outputs only where they are logged: to read them is to wait for the
+        device.
+        """
         self.runner.call_hook('before_train_iter', batch_idx=idx, data_batch=data_batch)
         seed_step(self.seed, self._iter, self.runner.rank)
-        outputs = self.search_step(
-            data_batch['views'], data_batch['policies'], next(self._val_batches)
-        )
+        self.search_step(data_batch['views'], data_batch['policies'], data_batch['val'])
+        done = idx + 1
+        logged = done % self._log_interval == 0 or done == len(self.dataloader)
         self.runner.call_hook(
-            'after_train_iter', batch_idx=idx, data_batch=data_batch, outputs=outputs
+            'after_train_iter',
+            batch_idx=idx,
+            data_batch=data_batch,
+            outputs=self._read_outputs() if logged else None,
         )
         self._iter += 1
 
-    def search_step(
-        self, views: list[Any], policies: Tensor, val_batch: Any
-    ) -> dict[str, Any]:
+    def search_step(self, views: list[Any], policies: Tensor, val_batch: Any) -> None:
         """Update network and policy once (Algorithm 1, lines 5 to 12).
+
+        The host waits for nothing in here. Numbers that are not finite leave network
+        or policy as they were; ``step_log`` tells of them.
 
         Args:
             views: L + 1 mini-batches: ``D_0`` and ``D_l = phi_l(D_0)``.
             policies: (L, N_o) int64 candidate indices, ``phi_l``.
             val_batch: A mini-batch of S_val.
-
-        Returns:
-            Values for the log.
         """
-        optim_wrapper = self.runner.optim_wrapper
-        signal = 0.0, 0.0  # of a step that is skipped
-        logs = [self.gradients.of_view(i, view) for i, view in enumerate(views)]
-        weights = self.policy.mixture_weights(policies)
-        if self.gradients.mix(weights):
-            base_lr = optim_wrapper.optimizer.param_groups[0]['lr']
-            optim_wrapper.step()
-            alignments = self.gradients.align(val_batch).cpu()
-            if alignments.isfinite().all():
-                self.skipped_in_a_row = 0
-                signal = alignment_signal(alignments, base_lr)
-                if not self.policy.step(alignments, policies, base_lr):
-                    self.skipped_steps += 1
-            else:  # the network's step is kept: nothing is rolled back
-                self._skip(policies, 'the loss or the gradient of S_val')
-        else:
-            self._skip(policies, 'the loss or the gradient of a view')
-        signal_log = dict(zip(SIGNALS, signal, strict=True))
-        return {**logs[0], **self.policy_log(), **signal_log}
+        gradients, policy = self.gradients, self.policy
+        losses = [gradients.of_view(i, view) for i, view in enumerate(views)]
+        base_lr = self.runner.optim_wrapper.optimizer.param_groups[0]['lr']
+        gradients.step_with(policy.mixture_weights(policies))
+        alignments = gradients.align(val_batch)
+        policy.step(alignments, policies, base_lr)
+        self.step_log.add(
+            StepRecord(
+                self._iter + 1,
+                policies,
+                base_lr,
+                gradients.grad_norm,
+                alignments,
+                losses[0],
+            )
+        )
 
-    def policy_log(self) -> dict[str, float]:
-        """Return what the log says of the policy: p_tp, the best and spread of p_o."""
+    def _read_outputs(self) -> dict[str, float]:
+        """Return the step's values for the log, and give the log those before it."""
+        *before, last = self.step_log.read()
+        hub = self.runner.message_hub
+        for values in before:
+            for name, value in values.items():
+                hub.update_scalar(f'train/{name}', value)
+        return {**last, **self._policy_values(), **self._speed(len(before) + 1)}
+
+    def _policy_values(self) -> dict[str, float]:
+        """Return p_tp, and the greatest and the spread of p_o."""
         op_probs = self.policy.op_probs.detach()
         return {
             'ddas/total_prob': self.policy.total_prob.item(),
             'ddas/top_prob': op_probs.max().item(),
             'ddas/entropy': torch.special.entr(op_probs).sum().item(),
-            'ddas/skipped': self.skipped_steps,
+        }
+
+    def _speed(self, steps: int) -> dict[str, float]:
+        """Return steps per second and the share of data wait, over the last steps."""
+        scalars = self.runner.message_hub.log_scalars
+        if 'train/time' not in scalars:  # of the steps before: IterTimerHook is to come
+            return {}
+        seconds = scalars['train/time'].mean(steps)
+        waited = scalars['train/data_time'].mean(steps)
+        return {
+            'ddas/steps_per_s': 1 / seconds,
+            'ddas/data_wait': min(waited / seconds, 1.0),
         }
 
     def facts(self) -> dict[str, Any]:
@@ -208,26 +270,3 @@ class DDASLoop(EpochBasedTrainLoop):
             'number of processes': self.runner.world_size,
             'number of steps per epoch': len(self.dataloader),
         }
-
-    def _skip(self, policies: Tensor, what: str) -> None:
-        self.skipped_steps += 1
-        self.skipped_in_a_row += 1
-        broken = [
-            self._policy_label(policies, view) for view in self.gradients.broken_views()
-        ]
-        where = f' ({"; ".join(broken)})' if broken else ''
-        message = f'step {self._iter + 1}: {what} is not finite{where}'
-        self.runner.logger.warning(f'{message}; the policy is left as it was')
-        if self.skipped_in_a_row > self.max_skipped:
-            raise RuntimeError(
-                f'{message}, for {self.skipped_in_a_row} steps in a row, more than '
-                f'train_cfg.max_skipped={self.max_skipped}; lower the learning rate, '
-                'clip gradients (optim_wrapper.clip_grad), or take the operation out '
-                'of train_cfg.space'
-            )
-
-    def _policy_label(self, policies: Tensor, view: int) -> str:
-        if view == 0:
-            return 'the view that is not augmented'
-        names = [candidate_label(self.space.candidates[k]) for k in policies[view - 1]]
-        return 'policy ' + ' + '.join(names)

@@ -36,7 +36,7 @@ def search_record(runner: Runner, epochs: int, seconds: float) -> dict[str, Any]
         'world_size': runner.world_size,
         'epochs': epochs,
         'steps': runner.iter,
-        'skipped_steps': loop.skipped_steps,
+        'skipped_steps': loop.step_log.skipped_steps,
         'seconds': round(seconds, 1),
         'gpu_hours': round(seconds / 3600 * runner.world_size, 4) if on_gpu else 0.0,
         'device': torch.cuda.get_device_name() if on_gpu else 'cpu',

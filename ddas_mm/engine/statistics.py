@@ -23,22 +23,28 @@ class RunningStatistics:
             for layer in module.modules()
             if isinstance(layer, _BatchNorm) and layer.track_running_stats
         ]
-        self._live: list[Tensor] = []
-        self._saved: list[Tensor] = []
+        self._live: list[list[Tensor]] = []  # by dtype
+        self._saved: list[Tensor] = []  # each list as one flat tensor
 
     def save(self) -> None:
         """Remember them as they are: a few numbers per channel."""
-        live = self._buffers()
-        if list(map(id, live)) == list(map(id, self._live)):
-            if live:
-                torch._foreach_copy_(self._saved, live)
-        else:
-            self._live, self._saved = live, [buffer.clone() for buffer in live]
+        by_dtype: dict[torch.dtype, list[Tensor]] = {}
+        for layer in self._active():
+            for buffer in layer.buffers():
+                by_dtype.setdefault(buffer.dtype, []).append(buffer)
+        self._live = list(by_dtype.values())
+        self._saved = [_flat(buffers) for buffers in self._live]
 
-    def restore(self) -> None:
-        """Take back what was remembered."""
-        if self._live:
-            torch._foreach_copy_(self._live, self._saved)
+    def restore_unless(self, good: Tensor) -> None:
+        """Take back what was remembered where ``good`` (a bool) is false.
+
+        The device decides; the host does not wait for it.
+        """
+        for buffers, saved in zip(self._live, self._saved, strict=True):
+            values = torch.where(good, _flat(buffers), saved)
+            pieces = values.split([buffer.numel() for buffer in buffers])
+            kept = [p.view_as(b) for p, b in zip(pieces, buffers, strict=True)]
+            torch._foreach_copy_(buffers, kept)
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -55,5 +61,6 @@ class RunningStatistics:
     def _active(self) -> list[_BatchNorm]:
         return [layer for layer in self.layers if layer.training]
 
-    def _buffers(self) -> list[Tensor]:
-        return [buffer for layer in self._active() for buffer in layer.buffers()]
+
+def _flat(tensors: list[Tensor]) -> Tensor:
+    return torch.cat([tensor.reshape(-1) for tensor in tensors])

@@ -13,8 +13,11 @@ from typing import Any
 
 import torch
 from mmengine.optim import OptimWrapper
+from mmengine.utils import digit_version
 from torch import Tensor
 
+# Older fused SGD knows no CPU (2.4 was the first that does).
+FUSED_SGD = digit_version(torch.__version__) >= digit_version('2.4.0')
 NORM_EPSILON = 1e-6  # torch.nn.utils.clip_grad_norm_ divides by norm + 1e-6
 
 
@@ -26,6 +29,51 @@ def update_rate(group: Mapping[str, Any]) -> float:
     groups share it, ``1 + momentum`` cancels in ``Z_g``.
     """
     return group['lr'] * (1 + group['momentum'] if group['nesterov'] else 1)
+
+
+class GuardedStep:
+    """The network's step, left out where its gradient is not finite.
+
+    The device decides, as it does under torch's GradScaler: a fused SGD looks at
+    ``found_inf``. Before torch 2.4 the host waits for the answer, once per step.
+
+    Args:
+        optim_wrapper: The network's optimiser, a plain SGD.
+        params: The parameters that it steps.
+    """
+
+    def __init__(self, optim_wrapper: OptimWrapper, params: list[Tensor]) -> None:
+        self.optim_wrapper = optim_wrapper
+        self.optimizer = optim_wrapper.optimizer
+        self.fused = FUSED_SGD and params[0].device.type in ('cpu', 'cuda')
+        if self.fused:
+            for group in self.optimizer.param_groups:
+                group.update(fused=True, foreach=False)
+            self._lay_out_momentum(params)
+
+    def __call__(self, finite: Tensor) -> None:
+        """Step where ``finite`` (a bool) is true."""
+        if self.fused:
+            self.optimizer.found_inf = (~finite).float()
+        elif not finite:
+            return
+        self.optim_wrapper.step()
+
+    def _lay_out_momentum(self, params: list[Tensor]) -> None:
+        """Give every parameter a momentum buffer of its own layout.
+
+        The fused step reads memory in order. And torch would leave the buffers without
+        a value if the first step of all is left out; zero is what they start from.
+        """
+        groups = self.optimizer.param_groups
+        used = {id(p) for group in groups if group['momentum'] for p in group['params']}
+        for param in params:
+            if id(param) in used:
+                state = self.optimizer.state[param]
+                buffer = torch.zeros_like(param.detach())
+                if state.get('momentum_buffer') is not None:
+                    buffer.copy_(state['momentum_buffer'])
+                state['momentum_buffer'] = buffer
 
 
 class Clipping:

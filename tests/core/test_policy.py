@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from ddas_mm.core import PolicyParams, sample_policies, sequence_probs
+from ddas_mm.core.adam import MaskedAdam
 from ddas_mm.errors import SettingError
 
 
@@ -31,18 +32,37 @@ def test_mixture_weights_by_hand():
 def test_policy_moves_towards_helpful_candidate():
     policy = PolicyParams(3, total_prob=0.5, op_lr=0.1, total_lr=0.1)
     policies = torch.tensor([[0], [1]])
-    assert policy.step(torch.tensor([-1.0, 0.1]), policies, base_lr=0.1)
+    policy.step(torch.tensor([-1.0, 0.1]), policies, base_lr=0.1)
     op_probs = policy.op_probs.tolist()
     assert op_probs[0] > 1 / 3 > op_probs[1]
     assert policy.total_prob.item() > 0.5
 
 
-def test_step_with_no_signal_is_skipped():
+@pytest.mark.parametrize('value', [0.0, float('nan'), float('inf')])
+def test_step_with_no_usable_signal_leaves_no_trace(value):
     policy = PolicyParams(3, op_lr=0.1)
-    policy.step(torch.tensor([-1.0, 0.1]), torch.tensor([[0], [1]]), 0.1)
-    before = policy.alpha_op.tolist()  # Adam now has momentum that must not act
-    assert not policy.step(torch.zeros(2), torch.tensor([[0], [1]]), 0.1)
-    assert policy.alpha_op.tolist() == before
+    steps = torch.tensor([-1.0, 0.1]), torch.tensor([[0], [1]]), 0.1
+    policy.step(*steps)
+    before = policy.state_dict()  # Adam now has momentum that must not act
+    policy.step(torch.tensor([0.0, value]), *steps[1:])
+    torch.testing.assert_close(policy.state_dict(), before, rtol=0, atol=0)
+    policy.step(*steps)
+    assert not torch.equal(policy.alpha_op, before['alpha_op'])
+
+
+def test_masked_adam_is_adam_of_the_steps_that_count():
+    rng = torch.Generator().manual_seed(0)
+    found = torch.randn(5, generator=rng, dtype=torch.float64).requires_grad_()
+    expected = found.detach().clone().requires_grad_()
+    masked = MaskedAdam(found, 0.05, (0.5, 0.999))
+    adam = torch.optim.Adam([expected], 0.05, (0.5, 0.999))
+    for number in range(9):
+        found.grad = torch.randn(5, generator=rng, dtype=torch.float64)
+        masked.step(torch.tensor(number % 3 != 1))
+        if number % 3 != 1:
+            expected.grad = found.grad
+            adam.step()
+    torch.testing.assert_close(found, expected, rtol=1e-13, atol=1e-15)
 
 
 def test_state_round_trip_continues_bit_identically():

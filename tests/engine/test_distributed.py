@@ -55,7 +55,6 @@ class Recorder(Hook):
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         self.calls.clear()
-        self.images.clear()
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
         policy = runner.train_loop.policy
@@ -67,6 +66,7 @@ class Recorder(Hook):
                 'alpha': [*policy.alpha_op.tolist(), policy.alpha_total.item()],
             }
         )
+        self.images.clear()  # the next mini-batch is drawn before the next step
 
 
 def search(work_dir, options, *hooks):

@@ -30,8 +30,6 @@ class Fault(Hook):
         self.steps, self.warnings = [], []
 
     def before_train(self, runner):
-        loop = runner.train_loop
-        loop._val_batches = self.spoiled(loop._val_batches)
         runner.logger.warning = self.warnings.append
         self.module = getattr(runner.model, 'module', runner.model)
         self.original = self.module.forward
@@ -46,18 +44,13 @@ class Fault(Hook):
         self.count += 1
         return losses
 
-    def spoiled(self, batches):
-        for batch in batches:
-            where, value = self.active or (None, None)
-            if where == 'V':
-                spoil(batch, value)
-            yield batch
-
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         plan = PLAN.get(runner.iter) if runner.rank == self.rank else None
         self.active, self.count = plan, 0
         if plan is not None and isinstance(plan[0], int):
             spoil(data_batch['views'][plan[0]], plan[1])
+        elif plan is not None and plan[0] == 'V':
+            spoil(data_batch['val'], plan[1])
         self.before = self.state(runner)
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
@@ -68,7 +61,7 @@ class Fault(Hook):
         self.steps.append(
             {
                 'changed': dict(zip(PARTS, changed, strict=True)),
-                'skipped': runner.train_loop.skipped_steps,
+                'skipped': runner.train_loop.step_log.skipped_steps,
                 'finite': all(bool(values.isfinite().all()) for values in after),
                 'policies': data_batch['policies'].tolist(),
                 'state': [values.tolist() for values in after],

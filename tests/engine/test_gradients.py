@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ddas_mm.engine.gradients import ViewGradients, compute_loss
+from ddas_mm.engine.network import compute_loss
 from tests import toy
 
 RATES = {'conv': 0.05, 'head': 0.2}
@@ -23,7 +23,7 @@ def build_loop(tmp_path, **changes):
     loop = runner.build_train_loop(runner._train_loop)
     runner._train_loop = loop
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
-    loop.gradients = ViewGradients(runner.model, runner.optim_wrapper, 3)
+    loop.prepare()
     return loop
 
 
@@ -128,7 +128,7 @@ def test_frozen_parameters_are_left_alone(tmp_path):
     loop = build_loop(tmp_path)
     model = loop.runner.model
     model.conv.requires_grad_(False)
-    loop.gradients = ViewGradients(model, loop.runner.optim_wrapper, 3)
+    loop.prepare()
     before = model.conv.weight.clone()
     batch = next(iter(loop.dataloader))
     loop.search_step(batch['views'], batch['policies'], next(iter(loop.val_loader)))
@@ -146,9 +146,10 @@ def test_step_with_nan_is_skipped_counted_and_named(tmp_path, where, caplog):
     alpha = loop.policy.alpha_op.detach().clone()
     params = [p.detach().clone() for p in loop.runner.model.parameters()]
     warnings = []
-    loop.runner.logger.warning = warnings.append
+    loop.step_log.logger.warning = warnings.append
     loop.search_step(batch['views'], batch['policies'], val_batch)
-    assert loop.skipped_steps == 1
+    loop.step_log.read()
+    assert loop.step_log.skipped_steps == 1
     assert torch.equal(loop.policy.alpha_op.detach(), alpha)
     assert all(p.isfinite().all() for p in loop.runner.model.parameters())
     if where == 's_val':
@@ -168,7 +169,9 @@ def test_too_many_skipped_steps_stop_the_search(tmp_path):
     step = (batch['views'], batch['policies'], val_batch)
     loop.search_step(*step)
     loop.search_step(*step)
+    loop.step_log.read()
+    loop.search_step(*step)
     with pytest.raises(
         RuntimeError, match=r'policy \w+.*3 steps in a row.*max_skipped=2'
     ):
-        loop.search_step(*step)
+        loop.step_log.read()

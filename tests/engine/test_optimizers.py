@@ -14,7 +14,6 @@ from mmengine.registry import OPTIMIZERS
 from mmengine.runner import Runner
 
 from ddas_mm.engine.checks import check_optimizer
-from ddas_mm.engine.gradients import ViewGradients
 from ddas_mm.errors import SettingError
 from tests import toy
 
@@ -36,8 +35,7 @@ def build_loop(tmp_path, **optim_wrapper):
     runner = Runner.from_cfg(config)
     loop = runner._train_loop = runner.build_train_loop(runner._train_loop)
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
-    check_optimizer(runner.optim_wrapper)
-    loop.gradients = ViewGradients(runner.model, runner.optim_wrapper, 3)
+    loop.prepare()
     return loop
 
 
@@ -112,8 +110,7 @@ def test_alignment_is_the_derivative_of_the_real_step(tmp_path, name):
     assert expected.abs().max() > 1e-3
     for view, data in enumerate(batch['views']):
         loop.gradients.of_view(view, data)
-    loop.gradients.mix(WEIGHTS)
-    loop.runner.optim_wrapper.step()
+    loop.gradients.step_with(WEIGHTS)
     found = loop.gradients.align(val_batch)
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-9)
 

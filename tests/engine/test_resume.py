@@ -30,7 +30,7 @@ def result_of(config):
         data = json.load(file)
     checkpoint = torch.load(f'{work}/epoch_{EPOCHS}.pth', weights_only=False)
     state = checkpoint['optimizer']['state'].values()
-    adam = checkpoint['ddas']['policy']['op_optimizer']['state'][0]
+    adam = checkpoint['ddas']['policy']['op_optimizer']
     tensors = [*checkpoint['state_dict'].values(), adam['exp_avg'], adam['exp_avg_sq']]
     tensors += [one['momentum_buffer'] for one in state]
     arrays = [data[name] for name in ('total_prob', 'total_prob_raw', 'op_probs')]

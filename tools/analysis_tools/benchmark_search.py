@@ -14,13 +14,19 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch
+from mmengine.model import is_model_wrapper
+from torch import nn
 
+from ddas_mm.data.prefetch import prefetched
 from ddas_mm.engine.cli import add_common_arguments, build_runner, load_config, run_tool
-from ddas_mm.engine.gradients import ViewGradients, compute_loss
+from ddas_mm.engine.gradients import ViewGradients
 from ddas_mm.engine.loop import DDASLoop
+from ddas_mm.engine.network import compute_loss, weights_last
 
 EXAMPLE = """example:
   python tools/analysis_tools/benchmark_search.py configs/ddas_retinanet_r50_coco.py
+  python tools/analysis_tools/benchmark_search.py configs/ddas_wrn40-2_cifar10.py \\
+      --amp --compile --cfg-options train_dataloader.num_workers=0
 """
 PARTS = {
     'views': (ViewGradients, 'of_view'),
@@ -40,6 +46,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--steps', type=int, default=10, help='timed steps')
     parser.add_argument('--warmup', type=int, default=2, help='steps before them')
     parser.add_argument('--amp', action='store_true', help='bfloat16 autocast')
+    parser.add_argument(
+        '--compile',
+        action='store_true',
+        help='compile the network of the search; that of the floor stays eager',
+    )
     return parser.parse_args()
 
 
@@ -66,25 +77,27 @@ def timed(owner: Any, name: str, part: str, spent: dict[str, float]) -> None:
     setattr(owner, name, wrapper)
 
 
-def floor(loop: DDASLoop, batches: list[Any]) -> None:
+def floor(network: nn.Module, loop: DDASLoop, batches: list[Any]) -> None:
     """Run forward and backward of the batches, and nothing else."""
-    gradients = loop.gradients
+    params = [param for param in network.parameters() if param.requires_grad]
     for batch in batches:
-        loss, _ = compute_loss(gradients.module, batch, loop.amp)
-        torch.autograd.grad(loss, gradients.params, allow_unused=True)
+        loss, _ = compute_loss(network, batch, loop.amp, loop.channels_last)
+        torch.autograd.grad(loss, params, allow_unused=True)
 
 
-def build_loop(config: Any) -> DDASLoop:
-    """Return a search that is ready for its first step."""
+def build_loop(config: Any) -> tuple[DDASLoop, nn.Module]:
+    """Return a search that is ready for its first step, and a network for the floor."""
     runner = build_runner(config)
     runner._train_loop = loop = runner.build_train_loop(runner._train_loop)
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
     runner._init_model_weights()
     runner.model.train()
-    loop.gradients = ViewGradients(
-        runner.model, runner.optim_wrapper, loop.num_policies, loop.amp
-    )
-    return loop
+    model = runner.model
+    network = copy.deepcopy(model.module if is_model_wrapper(model) else model)
+    if loop.channels_last:
+        weights_last(network)
+    loop.prepare()
+    return loop, network
 
 
 def epochs(dataloader: Iterable[Any]) -> Iterator[Any]:
@@ -93,7 +106,9 @@ def epochs(dataloader: Iterable[Any]) -> Iterator[Any]:
         yield from dataloader
 
 
-def measure(loop: DDASLoop, steps: int, warmup: int) -> list[dict[str, float]]:
+def measure(
+    loop: DDASLoop, network: nn.Module, steps: int, warmup: int
+) -> list[dict[str, float]]:
     """Return one row of seconds per timed step: floor, step and its parts.
 
     Floor and step take turns in going first, on copies of the same batches.
@@ -104,6 +119,7 @@ def measure(loop: DDASLoop, steps: int, warmup: int) -> list[dict[str, float]]:
     timed(loop.runner.optim_wrapper, 'step', 'optimiser', spent)
     timed(loop.policy, 'step', 'policy', spent)
     pairs = zip(epochs(loop.dataloader), loop.val_loader, strict=False)
+    pairs = prefetched(pairs, loop.device)
     rows = []
     for number in range(warmup + steps):
         wait, (data, val_batch) = seconds(lambda: next(pairs))
@@ -114,10 +130,11 @@ def measure(loop: DDASLoop, steps: int, warmup: int) -> list[dict[str, float]]:
             return loop.search_step(data['views'], data['policies'], val_batch)
 
         if number % 2:
-            plain, _ = seconds(lambda again=again: floor(loop, again))
+            plain, _ = seconds(lambda again=again: floor(network, loop, again))
         whole, _ = seconds(step)
         if not number % 2:
-            plain, _ = seconds(lambda again=again: floor(loop, again))
+            plain, _ = seconds(lambda again=again: floor(network, loop, again))
+        loop.step_log.read()
         if number >= warmup:
             rows.append({'floor': plain, 'step': whole, 'data wait': wait, **spent})
     return rows
@@ -134,19 +151,31 @@ def report(loop: DDASLoop, rows: list[dict[str, float]]) -> str:
     policies, val = loop.dataloader.batch_sampler, loop.val_loader.batch_sampler
     images = policies.batch_size * (loop.num_policies + 1) + val.batch_size
     hours = total * loop.max_iters / 3600
+    on_gpu = loop.device.type == 'cuda'
+    gpu_hours = f', {hours * loop.runner.world_size:.2f} GPU hours' if on_gpu else ''
+    layout = 'channels_last' if loop.channels_last else 'NCHW'
+    compiled = ', compiled (floor: eager)' if loop.compile else ''
     lines = [f'{name:20} {value:9.4f} s' for name, value in median.items()]
     return '\n'.join(
         [
-            f'medians of {len(rows)} steps, {loop.gradients.grad.device}, '
+            f'medians of {len(rows)} steps, {device_name(loop.device)}, '
             f'{torch.get_num_threads()} threads, torch {torch.__version__}, '
-            f'{"bfloat16" if loop.amp else "float32"}',
+            f'{"bfloat16" if loop.amp else "float32"}, {layout}{compiled}',
             *lines,
             f'step / floor, data excluded: {excluded:.3f}',
             f'step / floor, everything:    {included:.3f}',
             f'{1 / total:.2f} steps/s, {images / total:.1f} images/s, the whole search '
-            f'({loop.max_iters} steps): {hours:.2f} h',
+            f'({loop.max_iters} steps): {hours:.2f} h{gpu_hours}',
         ]
     )
+
+
+def device_name(device: torch.device) -> str:
+    """Return the device's name, and on CUDA the most memory that was taken."""
+    if device.type != 'cuda':
+        return device.type
+    peak = torch.cuda.max_memory_allocated() / 2**30
+    return f'{torch.cuda.get_device_name()} (peak {peak:.1f} GiB)'
 
 
 def main() -> None:
@@ -155,10 +184,11 @@ def main() -> None:
     config = load_config(args)
     config.log_level = 'ERROR'
     config.train_cfg.amp = args.amp
+    config.train_cfg.compile = args.compile
     with tempfile.TemporaryDirectory() as folder:
         config.work_dir = folder
-        loop = build_loop(config)
-        print(report(loop, measure(loop, args.steps, args.warmup)))
+        loop, network = build_loop(config)
+        print(report(loop, measure(loop, network, args.steps, args.warmup)))
 
 
 if __name__ == '__main__':
