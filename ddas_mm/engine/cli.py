@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import shutil
 import sys
@@ -146,6 +147,9 @@ def run_tool(main: Callable[[], None]) -> None:
         sys.exit(2)
     finally:
         if torch.distributed.is_initialized():
+            # The network's wrapper keeps the group, and so the group's threads, alive.
+            # Those that Python's own end meets may abort the process.
+            gc.collect()
             torch.distributed.destroy_process_group()
 
 

@@ -1,6 +1,7 @@
 """Two gloo ranks: equal to each other, and to one process with the whole batch."""
 
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from mmengine.model import is_model_wrapper
 from ddas_mm.engine.cli import build_runner
 from ddas_mm.errors import SettingError
 from tests import toy
-from tests.ranks import run_ranks
+from tests.ranks import run_ranks, run_tool
 
 pytestmark = pytest.mark.dist
 OPTIONS = {
@@ -175,3 +176,22 @@ def test_unequal_numbers_of_batches_are_refused_on_all_ranks(tmp_path):
     errors = run_ranks(2, search_that_fails, tmp_path, options)
     for error in errors:
         assert 'gives 3 to 4 mini-batches an epoch' in error
+
+
+def threads_after_search(config):
+    """Names of the threads that are left when tools/search.py is done."""
+    assert run_tool('search', config) == 0
+    return [path.read_text() for path in Path('/proc/self/task').glob('*/comm')]
+
+
+def test_no_thread_of_the_group_outlives_the_tool(tmp_path):
+    """One that Python's end meets may abort the process; the others wait for it."""
+    config = tmp_path / 'search.py'
+    half = {
+        'train_cfg.max_epochs': 1,
+        'train_dataloader.batch_size': 2,
+        'train_cfg.policy_dataloader.batch_size': 2,
+    }
+    toy.search_config(tmp_path / 'work', **half).dump(config)
+    for names in run_ranks(2, threads_after_search, str(config)):
+        assert not [name for name in names if 'gloo' in name]

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -16,6 +17,20 @@ def environment(**variables):
     path = os.pathsep.join([str(ROOT), os.environ.get('PYTHONPATH', '')])
     quiet = {'PYTHON': sys.executable, 'PYTHONWARNINGS': 'ignore'}
     return {**os.environ, 'PYTHONPATH': path, **quiet, **variables}
+
+
+def wait_for_all_or_one_that_fails(nodes, seconds=240):
+    """Exit codes; None of a node that was killed, as torchrun waits for lost ones."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        codes = [node.poll() for node in nodes]
+        if None not in codes or any(codes):
+            break
+        time.sleep(0.1)
+    for node in nodes:
+        node.terminate()  # torchrun ends its processes
+        node.wait()
+    return codes
 
 
 @pytest.mark.dist
@@ -31,19 +46,22 @@ def test_search_on_two_nodes_over_loopback(tmp_path):
     with socket.socket() as server:
         server.bind(('127.0.0.1', 0))
         port = str(server.getsockname()[1])
-    nodes = [
-        subprocess.Popen(
-            ['bash', ROOT / 'tools/dist_search.sh', config, '1', '--seed', '7'],
-            env=environment(NNODES='2', NODE_RANK=rank, PORT=port, OMP_NUM_THREADS='1'),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in ('0', '1')
-    ]
-    for node in nodes:
-        output, _ = node.communicate(timeout=120)
-        assert node.returncode == 0, output
+    logs = [tmp_path / f'{rank}.log' for rank in '01']
+    command = ['bash', ROOT / 'tools/dist_search.sh']
+    nodes = []
+    for rank, log in zip('01', logs, strict=True):
+        variables = dict(NNODES='2', NODE_RANK=rank, PORT=port, OMP_NUM_THREADS='1')
+        with log.open('w') as file:  # a pipe that nobody empties would stop the node
+            nodes.append(
+                subprocess.Popen(
+                    [*command, config, '1', '--seed', '7'],
+                    env=environment(**variables),
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                )
+            )
+    codes = wait_for_all_or_one_that_fails(nodes)
+    assert codes == [0, 0], '\n'.join(log.read_text() for log in logs)
     record = json.loads((tmp_path / 'work/policy.json').read_text())['search']
     assert (record['world_size'], record['seed'], record['steps']) == (2, 7, 6)
 
