@@ -143,7 +143,9 @@ def run_tool(main: Callable[[], None]) -> None:
         main()
     except SettingError as error:
         name = Path(sys.argv[0]).name
-        print(f'{name}: error: {error}', file=sys.stderr)
+        # A DataLoader puts its worker's traceback before the sentence.
+        sentence = str(error).rpartition('SettingError: ')[2].strip()
+        print(f'{name}: error: {sentence}', file=sys.stderr)
         sys.exit(2)
     finally:
         if torch.distributed.is_initialized():

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from ddas_mm.data.clock import CLOCK
+from ddas_mm.engine.cli import run_tool
 from ddas_mm.errors import SettingError
 from tests.replaying import (
     BATCH,
@@ -274,10 +275,13 @@ def test_transform_without_policy_is_refused_at_start(tmp_path):
         build(tmp_path, dataset).train()
 
 
-def test_rows_without_hook_are_refused(tmp_path):
+def test_rows_without_hook_are_refused_in_one_sentence(tmp_path, capsys):
     runner = build(tmp_path, telling(augment(0.5, 0.5)), workers=1, custom_hooks=[])
-    with pytest.raises(SettingError, match='2 rows, but nothing .*DDASHook'):
-        runner.train()
+    with pytest.raises(SystemExit):
+        run_tool(runner.train)
+    (line,) = re.findall('.*error: .*', capsys.readouterr().err)
+    assert re.search('2 rows, but nothing .*DDASHook', line)
+    assert 'Traceback' not in line
 
 
 def test_a_second_training_without_hook_is_not_driven_by_the_first(tmp_path):
