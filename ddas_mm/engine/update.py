@@ -102,13 +102,16 @@ class Clipping:
 
         Args:
             vector: (P,) what is multiplied.
-            clipped: (P,) the gradient after clipping, ``h``.
+            clipped: (P,) the gradient after clipping, ``h``; zeroed where the norm is
+                not finite.
             norm: () its norm before clipping, ``n``.
         """
+        good = norm.isfinite()  # else the step was left out, and nothing clipped
+        clipped.masked_fill_(~good, 0)
         if self.clip_value is not None:
             vector.mul_(clipped.abs() < self.clip_value)  # NaN stays NaN
         elif self.max_norm is not None:
-            scale = self.max_norm / (norm + NORM_EPSILON)
+            scale = torch.where(good, self.max_norm / (norm + NORM_EPSILON), 1)
             radial = (clipped @ vector) * (norm + NORM_EPSILON) / norm
             active = scale < 1  # stays on the device: no synchronisation
             share = torch.where(active, radial / self.max_norm**2, 0)

@@ -162,6 +162,23 @@ def test_step_with_nan_is_skipped_counted_and_named(tmp_path, where, caplog):
         assert named[where == 'policy 2'].split()[0] in warnings[0]
 
 
+@pytest.mark.parametrize(
+    'clip_grad', [dict(max_norm=0.05), dict(type='value', clip_value=0.02)]
+)
+def test_only_the_broken_policy_is_named_where_gradients_are_clipped(
+    tmp_path, clip_grad
+):
+    loop = build_loop(tmp_path, **{'optim_wrapper.clip_grad': clip_grad})
+    batch, val_batch = next(iter(loop.dataloader)), next(iter(loop.val_loader))
+    batch['views'][2]['inputs'] = batch['views'][2]['inputs'] * float('nan')
+    warnings = []
+    loop.step_log.logger.warning = warnings.append
+    loop.search_step(batch['views'], batch['policies'], val_batch)
+    loop.step_log.read()
+    assert len(warnings) == 1
+    assert warnings[0].count('policy ') == 2  # its name, and 'the policy is left'
+
+
 def test_too_many_skipped_steps_stop_the_search(tmp_path):
     loop = build_loop(tmp_path, **{'train_cfg.max_skipped': 2})
     batch, val_batch = next(iter(loop.dataloader)), next(iter(loop.val_loader))
