@@ -20,5 +20,7 @@ if [[ $stack == default ]]; then # numpy and torch of the classic stack are type
   echo '[tests] mypy ddas_mm/core ddas_mm/ops'
   "$bin/mypy" ddas_mm/core ddas_mm/ops
 fi
+# Side by side, one thread each; a file's tests stay together and share what they made.
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 echo "[tests] pytest $*"
-exec "$bin/python" -m pytest "$@"
+exec "$bin/python" -m pytest -n logical --maxprocesses 4 --dist loadfile "$@"
