@@ -18,6 +18,7 @@ from ddas_mm.engine.emit import Emitter, find_retrain_config
 from ddas_mm.engine.loop import DDASLoop
 from ddas_mm.engine.record import search_record
 from ddas_mm.engine.replay import Replay
+from ddas_mm.engine.report import report_search
 from ddas_mm.engine.resume import check_fits
 from ddas_mm.registry import HOOKS
 from ddas_mm.visualization import plot_policy
@@ -29,7 +30,7 @@ class DDASHook(Hook):
 
     In a search it takes a snapshot of the policy after every epoch, writes
     ``policy.json``, ``ddas_policy.py`` and ``retrain_<name>.py`` each time, and plots
-    at the end. In a training it tells DDASAugment's workers how
+    and ``report.html`` at the end. In a training it tells DDASAugment's workers how
     far the training is, and logs which row of the policy is active.
 
     Args:
@@ -121,6 +122,7 @@ class DDASHook(Hook):
         schedule = self._schedule(runner)
         folder = Path(runner.work_dir)
         written = self._write(schedule, folder) + plot_policy(schedule, folder)
+        written += report_search(runner, schedule)
         runner.logger.info(
             'DDAS search done: ' + ', '.join(str(path) for path in written)
         )

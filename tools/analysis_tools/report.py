@@ -1,0 +1,53 @@
+"""Write the report of a search: what it has found, on one page."""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from ddas_mm.engine.cli import run_tool
+from ddas_mm.engine.report import REPORT, report_work_dir
+from ddas_mm.errors import SettingError
+
+EXAMPLES = """examples:
+  python tools/analysis_tools/report.py work_dirs/ddas_retinanet_r50_coco
+  python tools/analysis_tools/report.py work_dirs/ddas_retinanet_r50_coco \\
+      --data-root /data/coco --out report.html
+
+The pictures need the data of the search; without it the report comes without them.
+"""
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('work_dir', type=Path, help="a search's work_dir")
+    parser.add_argument(
+        '--out', type=Path, metavar='HTML', help=f'(default: WORK_DIR/{REPORT})'
+    )
+    parser.add_argument('--data-root', metavar='DIR', help='where the data is now')
+    parser.add_argument(
+        '--num-images', type=int, default=2, help='images to show (default: 2)'
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Write it."""
+    args = parse_args()
+    if args.num_images < 1:
+        raise SettingError(f'--num-images must be at least 1, but is {args.num_images}')
+    out = args.out or args.work_dir / REPORT
+    gallery = report_work_dir(args.work_dir, out, args.data_root, args.num_images)
+    if isinstance(gallery, str):
+        print(f'no pictures: {gallery}', file=sys.stderr)
+    print(out)
+
+
+if __name__ == '__main__':
+    run_tool(main)
