@@ -12,7 +12,8 @@ train_cfg = dict(
     _delete_=True,
     type='ddas_mm.DDASLoop',
     max_epochs=40,  # T_max
-    proxy=dict(num_train=6000, num_val=2400, seed=0),  # S_train, S_val
+    # S_train and S_val: 6000 and 2400 images
+    proxy=dict(num_classes=120, train_per_class=50, val_per_class=20, seed=0),
     space=dict(name='imagenet', depth=2),  # 31 candidates, N_o
     num_policies=2,  # L
     total_prob=0.35,  # initial p_tp

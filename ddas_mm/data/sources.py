@@ -79,6 +79,8 @@ def build_dataset(config: Mapping[str, Any], name: str) -> Any:
             f'{name} finds no {str(missing)!r}; set its data_root, ann_file and '
             'data_prefix (or give --data-root DIR)'
         ) from error
+    except RuntimeError as error:  # what mmpretrain says of data that it does not find
+        raise SettingError(f'{name} cannot be read: {error}') from error
     except ValueError as error:
         # what BaseDataset says when it serialises an empty list
         if 'need at least one array' not in str(error):

@@ -1,0 +1,73 @@
+# CIFAR-100 from its archive, with the place where policies act.
+data_preprocessor = dict(
+    num_classes=100,
+    mean=[129.304, 124.070, 112.434],
+    std=[68.170, 65.392, 70.418],
+    to_rgb=False,  # the images are RGB
+)
+train_pipeline = [
+    dict(type='ddas_mm.DDASAugment'),  # policies act here
+    dict(type='RandomCrop', crop_size=32, padding=4),
+    dict(type='RandomFlip', prob=0.5, direction='horizontal'),
+    dict(type='Cutout', shape=16, pad_val=(129, 124, 112), prob=1.0),  # the mean
+    dict(type='PackInputs'),
+]
+# What the baselines do instead, behind crop and flip as in their publications.
+pipelines = dict(
+    none=[*train_pipeline[1:3], *train_pipeline[4:]],
+    cutout=train_pipeline[1:],
+    autoaugment=[
+        *train_pipeline[1:3],
+        dict(type='NumpyToPIL'),
+        dict(type='ddas_mm.TorchvisionAutoAugment', policy='cifar10'),
+        dict(type='PILToNumpy'),
+        *train_pipeline[3:],
+    ],
+    randaugment=[
+        *train_pipeline[1:3],
+        dict(type='NumpyToPIL'),
+        dict(type='torchvision/RandAugment', num_ops=2, magnitude=9),
+        dict(type='PILToNumpy'),
+        *train_pipeline[3:],
+    ],
+    trivialaugment=[
+        *train_pipeline[1:3],
+        dict(type='NumpyToPIL'),
+        dict(type='torchvision/TrivialAugmentWide'),
+        dict(type='PILToNumpy'),
+        *train_pipeline[3:],
+    ],
+)
+train_dataloader = dict(
+    batch_size=128,
+    num_workers=2,
+    persistent_workers=True,
+    collate_fn=dict(type='default_collate'),
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='CIFAR100',
+        data_root='data/cifar100',
+        download=False,
+        split='train',
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=256,
+    num_workers=2,
+    persistent_workers=True,
+    collate_fn=dict(type='default_collate'),
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='CIFAR100',
+        data_root='data/cifar100',
+        download=False,
+        split='test',
+        pipeline=[dict(type='PackInputs')],
+    ),
+)
+val_evaluator = dict(type='Accuracy', topk=(1,))
+val_cfg = dict()
+test_dataloader = val_dataloader
+test_evaluator = val_evaluator
+test_cfg = dict()

@@ -1,0 +1,62 @@
+# SVHN, train + extra, with the place where policies act. Neither crop nor flip: the
+# paper has Cutout alone (Appendix B.1).
+data_preprocessor = dict(
+    num_classes=10,
+    mean=[111.61, 113.16, 120.57],
+    std=[50.50, 51.26, 50.24],
+    to_rgb=True,
+)
+train_pipeline = [
+    dict(type='ddas_mm.DDASAugment'),  # policies act here
+    dict(type='Cutout', shape=16, pad_val=(121, 113, 112), prob=1.0),  # the mean
+    dict(type='PackInputs'),
+]
+# What the baselines do instead, before Cutout.
+pipelines = dict(
+    none=train_pipeline[2:],
+    cutout=train_pipeline[1:],
+    autoaugment=[
+        dict(type='NumpyToPIL', to_rgb=True),
+        dict(type='ddas_mm.TorchvisionAutoAugment', policy='svhn'),
+        dict(type='PILToNumpy', to_bgr=True),
+        *train_pipeline[1:],
+    ],
+    randaugment=[
+        dict(type='NumpyToPIL', to_rgb=True),
+        dict(type='torchvision/RandAugment', num_ops=2, magnitude=9),
+        dict(type='PILToNumpy', to_bgr=True),
+        *train_pipeline[1:],
+    ],
+    trivialaugment=[
+        dict(type='NumpyToPIL', to_rgb=True),
+        dict(type='torchvision/TrivialAugmentWide'),
+        dict(type='PILToNumpy', to_bgr=True),
+        *train_pipeline[1:],
+    ],
+)
+train_dataloader = dict(
+    batch_size=128,
+    num_workers=2,
+    persistent_workers=True,
+    collate_fn=dict(type='default_collate'),
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(type='ddas_mm.SVHN', data_root='data/svhn', pipeline=train_pipeline),
+)
+val_dataloader = dict(
+    batch_size=256,
+    num_workers=2,
+    persistent_workers=True,
+    collate_fn=dict(type='default_collate'),
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='ddas_mm.SVHN',
+        data_root='data/svhn',
+        parts=('test',),
+        pipeline=[dict(type='PackInputs')],
+    ),
+)
+val_evaluator = dict(type='Accuracy', topk=(1,))
+val_cfg = dict()
+test_dataloader = val_dataloader
+test_evaluator = val_evaluator
+test_cfg = dict()

@@ -1,0 +1,10 @@
+# AutoAugment for detection: policy v3 of Zoph et al. (2020).
+_base_ = ['../retrain/retinanet_r50_coco.py']
+
+pipeline = [
+    *_base_.train_pipeline[:2],
+    dict(type='ddas_mm.SubPolicyAugment', policies='v3'),
+    *_base_.train_pipeline[3:],
+]
+train_dataloader = dict(dataset=dict(pipeline=pipeline))
+custom_hooks = []

@@ -1,0 +1,5 @@
+# Cutout and crop and flip.
+_base_ = ['../retrain/shake-shake-26-2x96d_cifar100.py']
+
+train_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.cutout))
+custom_hooks = []

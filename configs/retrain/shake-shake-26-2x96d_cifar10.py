@@ -1,0 +1,9 @@
+# Shake-Shake 26 2x96d on all of CIFAR-10 with a searched policy, which a search puts in
+# here (DDAS paper, Section 4.2 and Appendix C.1).
+_base_ = [
+    '../_base_/datasets/cifar10.py',
+    '../_base_/models/shake-shake-26-2x96d.py',
+    '../_base_/schedules/shake-shake_cifar.py',
+]
+
+custom_hooks = [dict(type='ddas_mm.DDASHook')]

@@ -1,0 +1,10 @@
+# Shake-Shake 26 2x96d on all of CIFAR-100 with a searched policy, which a search puts
+# in here (DDAS paper, Section 4.2 and Appendix C.1).
+_base_ = [
+    '../_base_/datasets/cifar100.py',
+    '../_base_/models/shake-shake-26-2x96d.py',
+    '../_base_/schedules/shake-shake_cifar.py',
+]
+
+model = dict(head=dict(num_classes=100))
+custom_hooks = [dict(type='ddas_mm.DDASHook')]

@@ -1,0 +1,156 @@
+"""Every config builds all its parts and runs a step, at a reduced size."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from ddas_mm.core import PolicySchedule, SearchSpace, read_policy, write_policy
+from ddas_mm.engine.cli import load_config
+from ddas_mm.engine.emit import find_dicts
+from tests import fake_data
+
+ROOT = Path(__file__).parents[2] / 'configs'
+FILES = sorted(p for p in ROOT.rglob('*.py') if '_base_' not in p.parts)
+NAMES = [str(p.relative_to(ROOT).with_suffix('')) for p in FILES]
+BATCH = 4
+OPTIONS = {
+    'train_dataloader.batch_size': BATCH,
+    'train_dataloader.num_workers': 0,
+    'val_dataloader.num_workers': 0,
+    'test_dataloader.num_workers': 0,
+    'train_cfg.max_epochs': 1,
+    'default_hooks.checkpoint': None,
+    'auto_scale_lr': None,
+}
+# Narrow networks, as deep as they are (CIFAR's apart, whose depth is a number too).
+NARROW = {
+    'WideResNet': {'backbone.depth': 10, 'backbone.width': 1, 'head.in_channels': 64},
+    'ShakeShake': {
+        'backbone.depth': 8,
+        'backbone.base_channels': 4,
+        'head.in_channels': 16,
+    },
+    'ResNet': {'backbone.base_channels': 4, 'backbone.stem_channels': 4},
+    'RetinaNet': {
+        'backbone.base_channels': 4,
+        'backbone.stem_channels': 4,
+        'neck.in_channels': [16, 32, 64, 128],
+        'neck.out_channels': 8,
+        'bbox_head.in_channels': 8,
+        'bbox_head.feat_channels': 8,
+        'bbox_head.stacked_convs': 1,
+    },
+}
+SIZES = {'RandomResizedCrop': 32, 'ResizeEdge': 36, 'Resize': (64, 64)}
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    root = tmp_path_factory.mktemp('configs')
+    fake_data.write_all(root)
+    space = SearchSpace('classification', (('Invert', None), ('Rotate', 6)))
+    rows = [(0.9, np.array([0.5, 0.5]))] * 3
+    folder = root / 'work_dirs/ddas_wrn40-2_cifar100'
+    folder.mkdir(parents=True)
+    for part in ('total-prob', 'op-probs', 'row'):
+        schedule = PolicySchedule.from_snapshots(space, rows)
+        write_policy(schedule, folder / f'last-{part}.json')
+    return root
+
+
+@pytest.fixture
+def in_data(data, monkeypatch):
+    """The folder that the configs' paths are relative to; archives without check sums."""
+    from mmpretrain.datasets import CIFAR10, CIFAR100
+
+    for kind in (CIFAR10, CIFAR100):
+        for files in ('train_list', 'test_list'):
+            names = [[name, None] for name, _ in getattr(kind, files)]
+            monkeypatch.setattr(kind, files, names)
+    monkeypatch.chdir(data)
+
+
+def reduced(path, work_dir):
+    arguments = argparse.Namespace(
+        config=str(path),
+        work_dir=str(work_dir),
+        data_root=None,
+        launcher='none',
+        local_rank=0,
+        cfg_options=None,
+    )
+    options = (
+        OPTIONS
+        if Config.fromfile(path).get('val_cfg') is not None
+        else {
+            key: value
+            for key, value in OPTIONS.items()
+            if not key.startswith(('val', 'te'))
+        }
+    )
+    arguments.cfg_options = options
+    config = load_config(arguments)
+    _narrow(config.model)
+    for name in SIZES:
+        for step in find_dicts(config._cfg_dict, name):
+            step.scale = SIZES[name]
+    for step in find_dicts(config._cfg_dict, 'CenterCrop'):
+        step.crop_size = 32
+    config.experiment_name = work_dir.name
+    config.log_level = 'WARNING'
+    return config
+
+
+def _narrow(model):
+    kind = model.backbone.type.rpartition('.')[2]
+    name = model.type.rpartition('.')[2]
+    settings = NARROW.get(name) or NARROW.get(kind) or NARROW['ResNet']
+    if name == 'RetinaNet' and model.backbone.depth == 18:
+        return  # of the digits, small as it is
+    changed = Config(dict(model=model))
+    changed.merge_from_dict({f'model.{key}': v for key, v in settings.items()})
+    model.update(changed.model)
+    if settings is NARROW['ResNet']:
+        model.head.in_channels = 32 if model.backbone.get('depth') == 18 else 128
+
+
+def make_search(config):
+    """Shrink S_train and S_val to one mini-batch."""
+    train = config.train_cfg
+    train.policy_dataloader.batch_size = 2
+    if 'num_classes' in (train.proxy or {}):
+        train.proxy = dict(num_classes=2, train_per_class=2, val_per_class=1)
+    else:
+        train.proxy = dict(num_train=BATCH, num_val=2)
+
+
+def make_training(config):
+    """Put a policy in, as a search would, and train on one mini-batch."""
+    is_detection = config.default_scope == 'mmdet'
+    name = 'coco' if is_detection else 'imagenet'
+    policy = dict(space=dict(name=name), total_prob=0.8)
+    for step in find_dicts(config.train_dataloader, 'DDASAugment'):
+        step.setdefault('policy', policy)
+    config.train_dataloader.dataset.indices = BATCH
+
+
+@pytest.mark.parametrize('path', FILES, ids=NAMES)
+def test_config_runs_a_step(path, in_data, tmp_path):
+    config = reduced(path, tmp_path / 'work')
+    is_search = path.parent == ROOT
+    (make_search if is_search else make_training)(config)
+    runner = Runner.from_cfg(config)
+    before = [p.detach().clone() for p in runner.model.parameters()]
+    runner.train()
+    assert runner.iter == 1
+    after = list(runner.model.parameters())
+    changed = [bool((a != b).any()) for a, b in zip(after, before, strict=True)]
+    assert any(changed)
+    assert all(p.isfinite().all() for p in after)
+    if is_search:
+        assert len(read_policy(tmp_path / 'work/policy.json')) == 1
+        assert runner.train_loop.skipped_steps == 0
