@@ -37,8 +37,8 @@ def _cifar(root: Path, rng: np.random.Generator) -> None:
     for folder, (names, labels) in CIFAR_FILES.items():
         (root / folder).mkdir(parents=True)
         for name in names:
-            images = rng.integers(0, 256, (4, 3072), np.uint8)
-            content = pickle.dumps({'data': images, labels: [0, 1, 0, 1]})
+            images = rng.integers(0, 256, (8, 3072), np.uint8)
+            content = pickle.dumps({'data': images, labels: [0, 1] * 4})
             (root / folder / name).write_bytes(content)
     for part in ('train', 'test'):
         for name in 'abcd':

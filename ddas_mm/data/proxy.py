@@ -26,11 +26,6 @@ def check_proxy(proxy: Mapping[str, Any]) -> None:
                 f'train_cfg.proxy has the unknown key {key!r}; '
                 f'known are {", ".join(KEYS)}'
             )
-    if proxy.get('split_file') is not None and len(proxy) > 1:
-        raise SettingError(
-            'train_cfg.proxy.split_file says which images to take; set no other key '
-            f'of proxy beside it, but there are {sorted(set(proxy) - {"split_file"})}'
-        )
     given = [key for key in PER_CLASS if proxy.get(key) is not None]
     if given and len(given) < len(PER_CLASS):
         raise SettingError(
@@ -57,7 +52,7 @@ def choose(
     Raises:
         SettingError: If the data sets are too small, or the split file does not fit.
     """
-    if proxy.get('split_file') is not None:
+    if proxy.get('split_file') is not None:  # before sizes that a config inherits
         return read_split(proxy['split_file'], train, val, own)
     if proxy.get('num_classes') is not None:
         if own:

@@ -36,8 +36,8 @@ def build_search_datasets(
             ``seed``, that of their draw. Unset sizes: S_val a third of the training
             set and S_train the rest; all images of a data set of its own. Or
             ``num_classes``, ``train_per_class`` and ``val_per_class``: as many images
-            of each of as many classes, drawn by seed. Or ``split_file``, the
-            ``split.json`` of another search.
+            of each of as many classes, drawn by seed. Before all these
+            goes ``split_file``, the ``split.json`` of another search.
         ops: The operations of the search space.
         seed: The run's seed, equal on all ranks.
         paired: Whether the steps after DDASAugment draw alike for all views.

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mmengine.config import Config
+from mmengine.registry import DATASETS, init_default_scope
 from mmengine.runner import Runner
 
 from ddas_mm.core import PolicySchedule, SearchSpace, read_policy, write_policy
@@ -15,7 +16,16 @@ from tests import fake_data
 
 ROOT = Path(__file__).parents[2] / 'configs'
 FILES = sorted(p for p in ROOT.rglob('*.py') if '_base_' not in p.parts)
-NAMES = [str(p.relative_to(ROOT).with_suffix('')) for p in FILES]
+BASELINES = [path for path in FILES if path.parent.name == 'baselines']
+# Baselines differ from trainings in the pipeline alone, which another test checks.
+CASES = [
+    pytest.param(
+        path,
+        id=str(path.relative_to(ROOT).with_suffix('')),
+        marks=[pytest.mark.slow] if path in BASELINES else [],
+    )
+    for path in FILES
+]
 BATCH = 4
 OPTIONS = {
     'train_dataloader.batch_size': BATCH,
@@ -24,7 +34,6 @@ OPTIONS = {
     'test_dataloader.num_workers': 0,
     'train_cfg.max_epochs': 1,
     'default_hooks.checkpoint': None,
-    'auto_scale_lr': None,
 }
 # Narrow networks, as deep as they are (CIFAR's apart, whose depth is a number too).
 NARROW = {
@@ -64,7 +73,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def in_data(data, monkeypatch):
-    """The folder that the configs' paths are relative to; archives without check sums."""
+    """Work where the paths lead somewhere; take archives without check sums."""
     from mmpretrain.datasets import CIFAR10, CIFAR100
 
     for kind in (CIFAR10, CIFAR100):
@@ -75,24 +84,20 @@ def in_data(data, monkeypatch):
 
 
 def reduced(path, work_dir):
+    given = Config.fromfile(path)
+    options = {
+        key: value
+        for key, value in OPTIONS.items()
+        if given.get(key.partition('.')[0]) is not None  # a search has no test set
+    }
     arguments = argparse.Namespace(
         config=str(path),
         work_dir=str(work_dir),
         data_root=None,
         launcher='none',
         local_rank=0,
-        cfg_options=None,
+        cfg_options=options,
     )
-    options = (
-        OPTIONS
-        if Config.fromfile(path).get('val_cfg') is not None
-        else {
-            key: value
-            for key, value in OPTIONS.items()
-            if not key.startswith(('val', 'te'))
-        }
-    )
-    arguments.cfg_options = options
     config = load_config(arguments)
     _narrow(config.model)
     for name in SIZES:
@@ -138,7 +143,7 @@ def make_training(config):
     config.train_dataloader.dataset.indices = BATCH
 
 
-@pytest.mark.parametrize('path', FILES, ids=NAMES)
+@pytest.mark.parametrize('path', CASES)
 def test_config_runs_a_step(path, in_data, tmp_path):
     config = reduced(path, tmp_path / 'work')
     is_search = path.parent == ROOT
@@ -154,3 +159,29 @@ def test_config_runs_a_step(path, in_data, tmp_path):
     if is_search:
         assert len(read_policy(tmp_path / 'work/policy.json')) == 1
         assert runner.train_loop.skipped_steps == 0
+
+
+def training_of(baseline):
+    """Return the training that a baseline is to be compared with."""
+    trainings = (ROOT / 'retrain').glob('*.py')
+    return max((p for p in trainings if baseline.stem.startswith(p.stem)), key=str)
+
+
+@pytest.mark.parametrize('path', BASELINES, ids=[path.stem for path in BASELINES])
+def test_baseline_is_its_training_with_another_pipeline(path, in_data, tmp_path):
+    config = reduced(path, tmp_path / 'work')
+    training = reduced(training_of(path), tmp_path / 'work')
+    for part in ('model', 'optim_wrapper', 'param_scheduler', 'train_cfg'):
+        assert config[part] == training[part]
+    for part in ('val_dataloader', 'val_evaluator', 'test_dataloader'):
+        assert config.get(part) == training.get(part)
+    pipelines = [c.train_dataloader.dataset.pop('pipeline') for c in (config, training)]
+    assert config.train_dataloader == training.train_dataloader
+    assert pipelines[0] != pipelines[1]
+    # its hook tells the workers the epoch, which their randomness depends on
+    assert ('DDASAugment' in str(pipelines[0])) == bool(config.get('custom_hooks'))
+    config.train_dataloader.dataset.pipeline = pipelines[0]
+    init_default_scope(config.default_scope)
+    sample = DATASETS.build(config.train_dataloader.dataset)[0]
+    side = 64 if config.default_scope == 'mmdet' else 32
+    assert sample['inputs'].shape == (3, side, side)
