@@ -62,7 +62,7 @@ def data(tmp_path_factory):
     root = tmp_path_factory.mktemp('configs')
     fake_data.write_all(root)
     space = SearchSpace('classification', (('Invert', None), ('Rotate', 6)))
-    rows = [(0.9, np.array([0.5, 0.5]))] * 3
+    rows = [(0.9, np.array([0.5, 0.5]))]
     folder = root / 'work_dirs/ddas_wrn40-2_cifar100'
     folder.mkdir(parents=True)
     for part in ('total-prob', 'op-probs', 'row'):
