@@ -24,7 +24,7 @@ def write_all(root: Path) -> None:
     _svhn(root / 'data/svhn', rng)
     _imagenet(root / 'data/imagenet', rng)
     _coco(root / 'data/coco', rng, ['train2017', 'val2017'], 'instances_{}', 'cat')
-    parts = ['train', 'deploy_val', 'deploy_test']
+    parts = ['train', 'deploy_val', 'deploy_test', 'upright_test']
     _coco(root / 'data/digits', rng, parts, '{}', '3')
 
 

@@ -157,8 +157,9 @@ def test_config_runs_a_step(path, in_data, tmp_path):
     assert any(changed)
     assert all(p.isfinite().all() for p in after)
     if is_search:
-        assert len(read_policy(tmp_path / 'work/policy.json')) == 1
-        assert runner.train_loop.skipped_steps == 0
+        schedule = read_policy(tmp_path / 'work/policy.json')
+        assert len(schedule) == 1
+        assert schedule.search['skipped_steps'] == 0
 
 
 def training_of(baseline):
