@@ -16,7 +16,6 @@ train_dataloader = dict(
     )
 )
 train_cfg = dict(
-    max_epochs=24,  # of 25 steps: only a detector that finds digits tells them apart
     space=dict(ops=(*_base_.train_cfg.space.ops, 'Invert')),
     policy_dataloader=dict(
         dataset=dict(
@@ -31,8 +30,4 @@ train_cfg = dict(
         )
     ),
 )
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=30),
-    dict(type='CosineAnnealingLR', T_max=24, convert_to_iter_based=True),
-]
 del load

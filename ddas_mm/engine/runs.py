@@ -82,7 +82,8 @@ class Run:
         Raises:
             RunFailed: If it ends with an error.
         """
-        words = [*launch_words(self, tool), *arguments, *self.options]
+        work_dir = ('--work-dir', str(self.folder))  # arguments may name another
+        words = [*launch_words(self, tool), *work_dir, *arguments, *self.options]
         path = self.folder / f'{tool}.log'
         with path.open('a') as log:
             code = subprocess.run(words, stdout=log, stderr=log, check=False).returncode
@@ -103,12 +104,21 @@ def launch_words(run: Run, tool: str) -> list[str]:
             ``{tool}``, ``{config}``, ``{name}`` and ``{work_dir}`` are filled in,
             such as ``bash tools/dist_run.sh {tool} {config} 4``.
         tool: Name of the tool.
+
+    Raises:
+        SettingError: If the launcher holds other names in braces.
     """
     if run.launcher is None:
         return [sys.executable, '-u', str(TOOLS / f'{tool}.py'), run.config]
     fields = {'tool': tool, 'config': run.config, 'name': run.name}
     words = shlex.split(run.launcher)
-    return [word.format(**fields, work_dir=run.folder) for word in words]
+    try:
+        return [word.format(**fields, work_dir=run.folder) for word in words]
+    except (KeyError, IndexError, ValueError):
+        raise SettingError(
+            f'--launcher {run.launcher!r} may hold {{tool}}, {{config}}, {{name}} and '
+            '{work_dir} in braces, and no others'
+        ) from None
 
 
 def add_run_arguments(parser: argparse.ArgumentParser, work_dir: str) -> None:

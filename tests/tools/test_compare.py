@@ -1,0 +1,172 @@
+"""Comparing configs: what is run, the table, and what is refused."""
+
+import csv
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ddas_mm.engine.runs import Run, RunFailed, launch_words
+from ddas_mm.errors import SettingError
+from tools.analysis_tools import compare
+
+ROOT = Path(__file__).parents[2]
+CONFIG = """
+model = dict(type='ToyModel')
+test_dataloader = dict(dataset=dict(type='ToyDataset'))
+"""
+MODULE = """
+from mmengine.evaluator import BaseMetric
+from mmengine.registry import METRICS, MODELS
+from tests.toy import ToyModel
+
+@MODELS.register_module()
+class ToyClassifier(ToyModel):
+    def forward(self, inputs, labels, mode='tensor'):
+        if mode == 'predict':
+            return [{'label': label} for label in labels]
+        return super().forward(inputs, labels, mode)
+
+@METRICS.register_module()
+class CountLabels(BaseMetric):
+    def process(self, data_batch, data_samples):
+        self.results += [int(sample['label']) for sample in data_samples]
+
+    def compute_metrics(self, results):
+        return {'mean_label': sum(results) / len(results)}
+"""
+REAL = """
+custom_imports = dict(imports=['toy_classifier'])
+model = dict(type='ToyClassifier')
+train_dataloader = test_dataloader = dict(
+    batch_size=4,
+    num_workers=0,
+    collate_fn=dict(type='default_collate'),
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(type='ToyDataset', size=5, pipeline=[dict(type='ToyPack')]),
+)
+train_cfg = dict(by_epoch=True, max_epochs=1)
+optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.01))
+test_cfg = dict()
+test_evaluator = dict(type='CountLabels')
+"""
+
+
+@pytest.fixture
+def run_tool(tmp_path, monkeypatch):
+    """Run the tool from another folder; return its exit code."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args):
+        monkeypatch.setattr(sys, 'argv', ['compare.py', *map(str, args)])
+        with pytest.raises(SystemExit) as stop:
+            compare.main()
+        return stop.value.code
+
+    return run
+
+
+@pytest.fixture
+def scores(tmp_path, monkeypatch):
+    """Fake tools: a training logs an hour, a test finds the score of name and seed."""
+    table, calls = {}, []
+
+    def call(run, tool, *arguments):
+        calls.append((run.name, run.seed, tool))
+        if (run.name, run.seed) not in table:
+            raise RunFailed('no such run')
+        if tool == 'train':
+            (run.folder / 'now').mkdir()
+            (run.folder / 'now/now.log').write_text(
+                'GPU number: 2\n2026/01/01 10:00:00 - mmengine - INFO - a\n'
+                '2026/01/01 11:00:00 - mmengine - INFO - b\n'
+            )
+            (run.folder / 'last_checkpoint').write_text('epoch_1.pth')
+        else:
+            (run.folder / 'test/now').mkdir(parents=True)
+            found = {'accuracy/top1': table[run.name, run.seed], 'time': 0.1}
+            (run.folder / 'test/now/now.json').write_text(json.dumps(found))
+
+    monkeypatch.setattr(Run, 'call', call)
+    for name in ('a', 'b'):
+        (tmp_path / f'{name}.py').write_text(CONFIG)
+    return table, calls
+
+
+def test_table_holds_mean_interval_and_cost(run_tool, scores):
+    table, _ = scores
+    table.update({('a', 0): 90.0, ('a', 1): 92.0, ('a', 2): 94.0})
+    table.update({('second', 0): 1.0, ('second', 1): 1.0, ('second', 2): 1.0})
+    assert run_tool('a.py', 'second=b.py', '--work-dir', 'w') == 0
+    with open('w/compare.csv') as file:
+        head, first, second = list(csv.reader(file))
+    assert head[2] == 'accuracy/top1'
+    # t = 4.3027 with 2 degrees of freedom, standard error 2 / sqrt(3)
+    half = 4.3027 * 2 / np.sqrt(3)
+    expected = [92, 92 - half, 92 + half]
+    np.testing.assert_allclose(
+        [float(cell) for cell in first[2:5]], expected, atol=0.01
+    )
+    assert first[:2] + first[5:] == ['a', '3', '1.000', '2']
+    assert second[:5] == ['second', '3', '1', '1', '1']
+    rows = Path('w/compare.md').read_text().splitlines()
+    assert [cell.strip() for cell in rows[2].strip('|').split('|')] == first
+
+
+def test_what_is_finished_is_not_run_again_and_failures_are_told(run_tool, scores):
+    table, calls = scores
+    table['a', 0] = 90.0
+    assert run_tool('a.py', '--seeds', 0, 1, '--work-dir', 'w') == 1
+    assert calls == [('a', 0, 'train'), ('a', 0, 'test'), ('a', 1, 'train')]
+    table['a', 1] = 80.0
+    assert run_tool('a.py', '--seeds', 0, 1, '--work-dir', 'w') == 0
+    assert calls[3:] == [('a', 1, 'train'), ('a', 1, 'test')]
+    assert '| a | 2 | 85 |' in Path('w/compare.md').read_text()
+
+
+def test_single_seed_has_no_interval(run_tool, scores):
+    scores[0]['a', 0] = 90.0
+    assert run_tool('a.py', '--seeds', 0, '--work-dir', 'w') == 0
+    assert '| a | 1 | 90 |  |  | 1.000 |' in Path('w/compare.md').read_text()
+
+
+@pytest.mark.parametrize(
+    ('args', 'message'),
+    [
+        (('a.py', 'a=b.py'), "both called 'a'"),
+        (('missing.py',), "'missing.py' does not exist"),
+        (('a.py', '--launcher', 'bash dist.sh {config}'), r'must hold \{tool\}'),
+        (('a.py', '--metric', 'mAP'), "'mAP' is not what"),
+    ],
+)
+def test_unusable_settings_are_refused(run_tool, scores, args, message):
+    scores[0]['a', 0] = 90.0
+    with pytest.raises(SettingError, match=message):
+        run_tool(*args, '--seeds', 0)
+
+
+def test_launcher_is_filled_in():
+    launcher = 'bash tools/slurm_run.sh {tool} gpu {name} {config} {work_dir}'
+    run = Run('mine', 'c d.py', 3, Path('w/mine'), launcher=launcher)
+    words = launch_words(run, 'train')
+    assert words[2:] == ['train', 'gpu', 'mine', 'c d.py', 'w/mine']
+
+
+def test_toy_is_trained_and_evaluated_by_the_real_tools(
+    run_tool, tmp_path, monkeypatch
+):
+    (tmp_path / 'toy_classifier.py').write_text(MODULE)
+    (tmp_path / 'real.py').write_text(REAL)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv('PYTHONPATH', os.pathsep.join([str(tmp_path), str(ROOT)]))
+    assert run_tool('real.py', '--seeds', 4, '--work-dir', 'w') == 0
+    folder = Path('w/real/seed_4')
+    assert (folder / 'epoch_1.pth').is_file()
+    assert 'seed: 4' in next(folder.glob('2*/*.log')).read_text()
+    # labels 0, 1, 2, 0, 1
+    assert json.loads((folder / 'result.json').read_text())['metrics'] == {
+        'mean_label': 0.8
+    }

@@ -1,0 +1,226 @@
+"""Train configs with several seeds, evaluate them, and tell their means apart."""
+
+import argparse
+import csv
+import io
+import json
+import re
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import numpy as np
+from scipy import stats
+
+from ddas_mm.core.policy_file import write_atomically
+from ddas_mm.engine.cli import run_tool
+from ddas_mm.engine.runs import (
+    Run,
+    RunFailed,
+    add_run_arguments,
+    check_names,
+    plan_runs,
+)
+from ddas_mm.errors import SettingError
+
+EXAMPLES = """examples:
+  python tools/analysis_tools/compare.py --seeds 0 1 2 \\
+      with=work_dirs/search/retrain_retinanet_r18_digits.py \\
+      without=configs/baselines/retinanet_r18_digits.py
+  # 4 GPUs for each run
+  python tools/analysis_tools/compare.py CONFIG CONFIG \\
+      --launcher 'bash tools/dist_run.sh {tool} {config} 4'
+  # Slurm, partition gpu
+  python tools/analysis_tools/compare.py CONFIG CONFIG \\
+      --launcher 'bash tools/slurm_run.sh {tool} gpu {name} {config} {work_dir}'
+"""
+RESULT = 'result.json'  # written last: where it is, the run is finished
+HEADLINE = ('coco/bbox_mAP', 'accuracy/top1')  # metrics that a table shows unasked
+STAMP = re.compile(r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) - ', re.MULTILINE)
+COLUMNS = ('config', 'seeds', 'mean', '95 % low', '95 % high', 'hours', 'processes')
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        'configs',
+        nargs='+',
+        metavar='[NAME=]CONFIG',
+        help='training configs; NAME is what the table calls one (the file name)',
+    )
+    parser.add_argument('--data-root', metavar='DIR', help='root of all data')
+    parser.add_argument(
+        '--metric', help=f'what to compare (default: {" or ".join(HEADLINE)})'
+    )
+    parser.add_argument(
+        '--launcher',
+        metavar='COMMAND',
+        help='starts the tools, with {tool}, {config}, {name} and {work_dir} filled '
+        'in; see the examples (default: one process)',
+    )
+    add_run_arguments(parser, 'work_dirs/compare')
+    return parser.parse_args()
+
+
+def train_and_test(run: Run) -> dict[str, Any]:
+    """Return the result of a run, doing only what is not done yet."""
+    run.begin()
+    path = run.folder / RESULT
+    if not path.is_file():
+        run.call('train', '--resume', '--seed', str(run.seed))
+        checkpoint = (run.folder / 'last_checkpoint').read_text().strip()
+        tests = run.folder / 'test'
+        run.call('test', checkpoint, '--work-dir', str(tests))
+        result = {
+            'metrics': read_metrics(tests),
+            'hours': train_seconds(run.folder) / 3600,
+            'processes': count_processes(run.folder),
+        }
+        write_atomically(path, json.dumps(result, indent=1) + '\n')
+    return json.loads(path.read_text())
+
+
+def read_metrics(folder: Path) -> dict[str, float]:
+    """Return what the newest evaluation in a work_dir has found.
+
+    Raises:
+        RunFailed: If there is none.
+    """
+    files = sorted(folder.glob('*/*.json'))
+    if not files:
+        raise RunFailed(f'{folder} holds no result of an evaluation')
+    found = json.loads(files[-1].read_text())
+    costs = ('time', 'data_time')
+    return {name: value for name, value in found.items() if name not in costs}
+
+
+def train_seconds(folder: Path) -> float:
+    """Return the wall-clock time of a training, all its attempts, by its logs."""
+    seconds = 0.0
+    for log in folder.glob('*/*.log'):
+        stamps = STAMP.findall(log.read_text(errors='replace'))
+        times = [datetime.strptime(text, '%Y/%m/%d %H:%M:%S') for text in stamps]
+        if times:
+            seconds += (max(times) - min(times)).total_seconds()
+    return seconds
+
+
+def count_processes(folder: Path) -> int:
+    """Return how many processes trained, by MMEngine's log."""
+    for log in folder.glob('*/*.log'):
+        found = re.search(r'GPU number: (\d+)', log.read_text(errors='replace'))
+        if found:
+            return int(found[1])
+    return 1
+
+
+def choose_metric(results: dict[str, list[dict]], wanted: str | None) -> str:
+    """Return the metric to compare.
+
+    Raises:
+        SettingError: If not all runs have it.
+    """
+    runs = [result for found in results.values() for result in found]
+    common = set.intersection(*(set(result['metrics']) for result in runs))
+    names = [wanted] if wanted else [*HEADLINE, *sorted(common)]
+    for name in names:
+        if name in common:
+            return name
+    raise SettingError(
+        f'--metric {wanted or ""!r} is not what all runs were evaluated by; '
+        f'there are {", ".join(sorted(common)) or "none"}'
+    )
+
+
+def summarise(values: list[float]) -> tuple[float, float, float]:
+    """Return the mean and its 95 % interval (Student's t); nan for a single value."""
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return mean, np.nan, np.nan
+    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+    return mean, mean - half, mean + half
+
+
+def build_rows(results: dict[str, list[dict]], metric: str) -> list[list[str]]:
+    """Return the table's rows, a config each, in the order given."""
+    rows = []
+    for name, found in results.items():
+        numbers = summarise([result['metrics'][metric] for result in found])
+        cells = ['' if np.isnan(number) else f'{number:.4g}' for number in numbers]
+        hours = np.mean([result['hours'] for result in found])
+        processes = '/'.join(sorted({str(result['processes']) for result in found}))
+        rows.append([name, str(len(found)), *cells, f'{hours:.3f}', processes])
+    return rows
+
+
+def write_tables(rows: list[list[str]], metric: str, folder: Path) -> str:
+    """Write ``compare.md`` and ``compare.csv``; return the former's text."""
+    head = [metric if name == 'mean' else name for name in COLUMNS]
+    lines = [head, ['---', *['--:'] * (len(COLUMNS) - 1)], *rows]
+    text = '\n'.join(f'| {" | ".join(cells)} |' for cells in lines) + '\n'
+    write_atomically(folder / 'compare.md', text)
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator='\n').writerows([head, *rows])
+    write_atomically(folder / 'compare.csv', buffer.getvalue())
+    return text
+
+
+def plan(args: argparse.Namespace) -> list[Run]:
+    """Return all runs: seed by seed, so that an early stop leaves a fair table.
+
+    Raises:
+        SettingError: If a config cannot be trained, or the launcher is not usable.
+    """
+    named = []
+    for word in args.configs:
+        name, found, config = word.rpartition('=')
+        named.append(plan_runs(
+            config, args, args.data_root, name if found else None, args.launcher
+        ))  # fmt: skip
+    runs = [run for group in zip(*named, strict=True) for run in group]
+    check_names(runs)
+    if args.launcher and not {'{tool}', '{config}'} <= set(args.launcher.split()):
+        raise SettingError(
+            f'--launcher {args.launcher!r} must hold {{tool}} and {{config}}, e.g. '
+            "'bash tools/dist_run.sh {tool} {config} 4'"
+        )
+    for run in runs[: len(named)]:
+        if run.settings().get('test_dataloader') is None:
+            raise SettingError(f'{run.config!r} has no test_dataloader to compare by')
+    return runs
+
+
+def main() -> None:
+    """Train, evaluate, compare."""
+    args = parse_args()
+    runs = plan(args)
+    results: dict[str, list[dict]] = {run.name: [] for run in runs}
+    failed = []
+    for number, run in enumerate(runs, 1):
+        print(f'{number}/{len(runs)}: {run.name}, seed {run.seed}', flush=True)
+        try:
+            results[run.name].append(train_and_test(run))
+        except RunFailed as error:
+            print(error, file=sys.stderr)
+            failed.append(f'{run.name}, seed {run.seed}')
+    results = {name: found for name, found in results.items() if found}
+    if results:
+        metric = choose_metric(results, args.metric)
+        rows = build_rows(results, metric)
+        print('\n' + write_tables(rows, metric, Path(args.work_dir)))
+        print(f'tables: {args.work_dir}/compare.md and compare.csv')
+    if failed:
+        print(f'failed: {"; ".join(failed)}', file=sys.stderr)
+    sys.exit(bool(failed))
+
+
+if __name__ == '__main__':
+    run_tool(main)
