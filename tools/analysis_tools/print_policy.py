@@ -1,0 +1,167 @@
+"""Print a row of a policy as a table, or what tells two policies apart."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import numpy as np
+from mmengine.config import Config
+
+from ddas_mm.core import PolicySchedule, policy_from_dict, read_policy
+from ddas_mm.engine.cli import run_tool
+from ddas_mm.engine.emit import AUGMENT, find_dicts
+from ddas_mm.errors import SettingError
+
+EXAMPLES = """examples:
+  python tools/analysis_tools/print_policy.py work_dirs/x/policy.json
+  python tools/analysis_tools/print_policy.py work_dirs/x/policy.json --row 3 --top 10
+  python tools/analysis_tools/print_policy.py old/policy.json new/policy.json
+"""
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        'policy', nargs='+', help='policy.json or emitted config; two to compare'
+    )
+    parser.add_argument(
+        '--row', default='last', help="search epoch, from 1, or 'last' (default)"
+    )
+    parser.add_argument('--top', type=int, help='show so many candidates')
+    return parser.parse_args()
+
+
+def load_policy(path: str) -> PolicySchedule:
+    """Read a ``policy.json``, a ``ddas_policy.py`` or a config that holds a policy.
+
+    Raises:
+        SettingError: If there is no valid policy in the file.
+    """
+    if not path.endswith('.py'):
+        return read_policy(path)
+    if not Path(path).is_file():
+        raise SettingError(f'config file {path!r} does not exist')
+    config = Config.fromfile(path)
+    steps = find_dicts(config.get('train_dataloader') or {}, AUGMENT)
+    found = [config.get('ddas_policy'), *(step.get('policy') for step in steps)]
+    policies = [policy for policy in found if policy is not None]
+    if not policies:
+        raise SettingError(f'{path!r} holds no policy')
+    if isinstance(policies[0], str):
+        return read_policy(policies[0])
+    return policy_from_dict(policies[0].to_dict(), path)
+
+
+def row_index(schedule: PolicySchedule, row: str) -> int:
+    """Return the index of a row that was given from 1, or as 'last'.
+
+    Raises:
+        SettingError: If the schedule has no such row.
+    """
+    if row == 'last':
+        return len(schedule) - 1
+    if not row.isdigit() or not 1 <= int(row) <= len(schedule):
+        raise SettingError(
+            f"--row must be 1 to {len(schedule)}, the policy's rows, or last, "
+            f'but is {row!r}'
+        )
+    return int(row) - 1
+
+
+def row_table(schedule: PolicySchedule, index: int, top: int | None) -> str:
+    """Return a row as text: p_tp, and the candidates from the most probable on."""
+    space, probs = schedule.space, schedule.op_probs[index]
+    entropy = -np.sum(probs * np.log(probs, where=probs > 0, out=np.zeros_like(probs)))
+    lines = [
+        f'row {index + 1} of {len(schedule)}, table {space.table}, '
+        f'{len(space)} candidates, {space.depth} per augmented image',
+        f'p_tp {schedule.total_prob[index]:.4f} '
+        f'(before smoothing {schedule.total_prob_raw[index]:.4f}), '
+        f'entropy of p_o {entropy:.3f} of at most {np.log(len(space)):.3f}',
+        '',
+    ]
+    rows = [
+        (label, f'{prob:.4f}', f'{prob * len(space):.2f} x')
+        for label, prob in schedule.top(index, top or len(space))
+    ]
+    return '\n'.join([*lines, aligned(('candidate', 'p_o', 'uniform'), rows)])
+
+
+def difference_table(
+    first: tuple[PolicySchedule, int],
+    second: tuple[PolicySchedule, int],
+    top: int | None,
+) -> str:
+    """Return how one row differs from another, largest change first.
+
+    A candidate that one of the spaces lacks has the probability 0 there.
+    """
+    totals = [schedule.total_prob[index] for schedule, index in (first, second)]
+    probs = [
+        dict(zip(schedule.space.labels, schedule.op_probs[index], strict=True))
+        for schedule, index in (first, second)
+    ]
+    labels = list(dict.fromkeys([*probs[0], *probs[1]]))
+    changes = {name: probs[1].get(name, 0) - probs[0].get(name, 0) for name in labels}
+    labels.sort(key=lambda name: -abs(changes[name]))
+    distance = sum(map(abs, changes.values())) / 2
+    rows = [
+        (name, *(_prob(p, name) for p in probs), f'{changes[name]:+.4f}')
+        for name in labels[:top]
+    ]
+    return '\n'.join(
+        [
+            f'p_tp {totals[0]:.4f} -> {totals[1]:.4f} ({totals[1] - totals[0]:+.4f}), '
+            f'total variation of p_o {distance:.4f}',
+            '',
+            aligned(('candidate', 'first', 'second', 'change'), rows),
+        ]
+    )
+
+
+def _prob(probs: dict[str, float], name: str) -> str:
+    return f'{probs[name]:.4f}' if name in probs else '-'
+
+
+def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return columns of text, the first to the left and the others to the right."""
+    table = [header, *rows]
+    widths = [max(len(row[i]) for row in table) for i in range(len(header))]
+    return '\n'.join(
+        '  '.join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in table
+    )
+
+
+def main() -> None:
+    """Print."""
+    args = parse_args()
+    if len(args.policy) > 2:
+        raise SettingError(f'give one policy or two, not {len(args.policy)}')
+    if args.top is not None and args.top < 1:
+        raise SettingError(f'--top must be at least 1, but is {args.top}')
+    policies = [load_policy(path) for path in args.policy]
+    rows = [(policy, row_index(policy, args.row)) for policy in policies]
+    if len(rows) == 1:
+        print(row_table(*rows[0], args.top))
+    else:
+        print(difference_table(rows[0], rows[1], args.top))
+
+
+if __name__ == '__main__':
+    try:
+        run_tool(main)
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        sys.stdout = open(os.devnull, 'w')  # noqa: SIM115
