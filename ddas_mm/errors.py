@@ -1,4 +1,11 @@
-"""The one error type for what a user can put right."""
+"""The one error type for what a user can put right, and the checks that all share."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 
 class SettingError(ValueError):
@@ -7,3 +14,64 @@ class SettingError(ValueError):
     The message is one sentence that names the setting, the value found and
     what to do. The command line tools print it without a traceback.
     """
+
+
+def check_keys(name: str, section: Any, known: Iterable[str]) -> None:
+    """Check that a section of a config is a dict of known keys.
+
+    Args:
+        name: Where the section stands.
+        section: What was found there.
+        known: The keys that may be there.
+
+    Raises:
+        SettingError: With the first key that is not known, and the closest known one.
+    """
+    if not isinstance(section, Mapping):
+        raise SettingError(f'{name} must be a dict, but is {section!r}')
+    known = list(known)
+    for key in section:
+        if key not in known:
+            close = difflib.get_close_matches(str(key), known, n=1)
+            hint = f'did you mean {close[0]!r}? ' if close else ''
+            raise SettingError(
+                f'{name} has the unknown key {key!r}; {hint}known are '
+                f'{", ".join(known)}'
+            )
+
+
+def check_kind(name: str, value: Any, kind: type) -> None:
+    """Check the type of a value.
+
+    Raises:
+        SettingError: If it is another, with the setting's name.
+    """
+    if not isinstance(value, kind):
+        raise SettingError(f'{name} must be a {kind.__name__}, but is {value!r}')
+
+
+def check_number(
+    name: str, value: Any, least: float = 0, below: float = math.inf
+) -> None:
+    """Check that a value is a number in [least, below).
+
+    Raises:
+        SettingError: Otherwise, with the setting's name.
+    """
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not least <= value < below:
+        wanted = f'at least {least}' if below == math.inf else f'in [{least}, {below})'
+        raise SettingError(f'{name} must be a number {wanted}, but is {value!r}')
+
+
+def check_integer(name: str, value: Any, least: int) -> int:
+    """Return the value if it is an integer of at least ``least``.
+
+    Raises:
+        SettingError: Otherwise, with the setting's name.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise SettingError(
+            f'{name} must be an integer of at least {least}, but is {value!r}'
+        )
+    return value

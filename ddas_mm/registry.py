@@ -3,15 +3,58 @@
 The locations are imported on first use, so configs need no ``custom_imports``.
 """
 
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
 from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
+
+from ddas_mm.errors import SettingError, check_keys
 
 _DATA, _ENGINE, _MODELS = ['ddas_mm.data'], ['ddas_mm.engine'], ['ddas_mm.models']
 
 
+class CheckedRegistry(Registry):
+    """A registry whose classes name a setting that they do not know, or miss."""
+
+    def register_module(self, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
+        """Return the decorator that registers a class or function."""
+        register = super().register_module(*args, **kwargs)
+        return lambda member: register(_checked(member))
+
+
+def _checked(member: Any) -> Any:
+    if not inspect.isclass(member):
+        return member
+    original: Any = member.__init__
+    signature = inspect.signature(original)
+    parameters = list(signature.parameters.values())[1:]
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return member  # whatever is not known goes to a class of mm
+    known = [p.name for p in parameters]
+
+    @functools.wraps(original)
+    def init(self: Any, *args: Any, **settings: Any) -> None:
+        check_keys(member.__name__, settings, known)
+        try:
+            signature.bind(self, *args, **settings)
+        except TypeError as error:
+            raise SettingError(f'{member.__name__}: {error}') from None
+        original(self, *args, **settings)
+
+    member.__init__ = init
+    return member
+
+
 def _child(name: str, locations: list[str]) -> Registry:
     parent = getattr(mmengine_registry, name)
-    return Registry(parent.name, parent=parent, scope='ddas_mm', locations=locations)
+    return CheckedRegistry(
+        parent.name, parent=parent, scope='ddas_mm', locations=locations
+    )
 
 
 DATASETS = _child('DATASETS', _DATA)

@@ -10,6 +10,16 @@ GPUS=${3:?the number of processes per node is missing}
 NNODES=${NNODES:-1}
 NODE_RANK=${NODE_RANK:-0}
 PORT=${PORT:-29500}
+for name in GPUS NNODES NODE_RANK PORT; do
+  if ! [[ ${!name} =~ ^[0-9]+$ ]]; then
+    echo "dist_$TOOL.sh: error: $name must be a number, but is '${!name}'" >&2
+    exit 2
+  fi
+done
+if ((NNODES > 1)) && [[ -z ${MASTER_ADDR:-} ]]; then
+  echo "dist_$TOOL.sh: error: NNODES=$NNODES needs MASTER_ADDR, the address of the node with NODE_RANK=0" >&2
+  exit 2
+fi
 MASTER_ADDR=${MASTER_ADDR:-127.0.0.1}
 if ((NNODES > 1)) && [[ $MASTER_ADDR == 127.0.0.1 ]]; then
   echo "dist_$TOOL.sh: NNODES=$NNODES on MASTER_ADDR=127.0.0.1 works on one machine only" >&2

@@ -8,9 +8,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ddas_mm.engine.cli import (
     apply_train_arguments,
-    build_runner,
     load_config,
     nothing_left_on_error,
+    run,
     run_tool,
     train_parser,
 )
@@ -69,8 +69,7 @@ def search(args: argparse.Namespace) -> None:
         config.train_cfg.amp = True
     if args.compile:
         config.train_cfg.compile = True
-    with nothing_left_on_error(config.work_dir):
-        build_runner(config).train()
+    run(config)
 
 
 if __name__ == '__main__':

@@ -7,9 +7,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ddas_mm.engine.cli import (
     apply_train_arguments,
-    build_runner,
     load_config,
-    nothing_left_on_error,
+    run,
     run_tool,
     train_parser,
 )
@@ -28,8 +27,7 @@ def main() -> None:
     if args.amp:
         config.optim_wrapper.type = 'AmpOptimWrapper'
         config.optim_wrapper.setdefault('loss_scale', 'dynamic')
-    with nothing_left_on_error(config.work_dir):
-        build_runner(config).train()
+    run(config)
 
 
 if __name__ == '__main__':

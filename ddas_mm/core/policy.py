@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ddas_mm.core.adam import MaskedAdam
 from ddas_mm.core.estimator import mixture_weights, policy_loss, sequence_probs
-from ddas_mm.errors import SettingError
+from ddas_mm.errors import SettingError, check_number
 
 
 def sample_policies(
@@ -59,14 +59,18 @@ class PolicyParams:
         betas: tuple[float, float] = (0.5, 0.999),
         device: torch.device | str = 'cpu',
     ) -> None:
+        check_number('total_prob (initial p_tp)', total_prob)
         if not 0 < total_prob < 1:
             raise SettingError(
                 'total_prob (initial p_tp) must be inside (0, 1), '
                 f'but is {total_prob!r}'
             )
         for name, rate in (('op_lr', op_lr), ('total_lr', total_lr)):
-            if not (math.isfinite(rate) and rate >= 0):
-                raise SettingError(f'{name} must be at least 0, but is {rate!r}')
+            check_number(name, rate)
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise SettingError(f'betas must be two numbers, but is {betas!r}')
+        for beta in betas:
+            check_number('betas', beta, below=1)
         kind: dict[str, Any] = {
             'dtype': torch.float64,
             'device': device,
@@ -75,8 +79,9 @@ class PolicyParams:
         logit = math.log(total_prob / (1 - total_prob))
         self.alpha_op = torch.zeros(num_candidates, **kind)
         self.alpha_total = torch.tensor(logit, **kind)
-        self.op_optimizer = MaskedAdam(self.alpha_op, op_lr, betas)
-        self.total_optimizer = MaskedAdam(self.alpha_total, total_lr, betas)
+        pair = betas[0], betas[1]  # a config may give a list
+        self.op_optimizer = MaskedAdam(self.alpha_op, op_lr, pair)
+        self.total_optimizer = MaskedAdam(self.alpha_total, total_lr, pair)
 
     @property
     def op_probs(self) -> Tensor:

@@ -143,8 +143,10 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
         os.umask(umask)
         os.chmod(name, 0o666 & ~umask)
         os.replace(name, path)
-    except BaseException:
+    except BaseException as error:
         os.unlink(name)
+        if isinstance(error, OSError):  # of a full disk: tells no file by itself
+            error.filename = str(path)
         raise
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -14,13 +15,30 @@ from torch.utils.data import BatchSampler, DataLoader
 from ddas_mm.core import SearchSpace
 from ddas_mm.data.sampler import EndlessBatchSampler, PolicyBatchSampler
 from ddas_mm.data.views import ValidationDataset, ViewDataset, collate_views
-from ddas_mm.errors import SettingError
+from ddas_mm.errors import SettingError, check_integer, check_keys
 
 # Settings of mm data loaders that are no arguments of torch's.
 MM_SETTINGS = ('dataset', 'sampler', 'batch_sampler', 'batch_size', 'collate_fn')
 UNUSED = ('drop_last', 'worker_init_fn', 'num_batch_per_epoch')
+TORCH = tuple(inspect.signature(DataLoader).parameters)
 # Settings that torch refuses without workers.
 WORKER_SETTINGS = ('persistent_workers', 'prefetch_factor', 'multiprocessing_context')
+
+
+def check_loader(name: str, config: Any) -> None:
+    """Check the settings of a data loader, as far as they are given.
+
+    Args:
+        name: Where they stand.
+        config: What stands there.
+
+    Raises:
+        SettingError: If a key is not known, or a number is out of range.
+    """
+    check_keys(name, config, MM_SETTINGS + UNUSED + TORCH)
+    for key, least in (('batch_size', 1), ('num_workers', 0)):
+        if key in config:
+            check_integer(f'{name}.{key}', config[key], least)
 
 
 def build_view_loader(
@@ -39,22 +57,20 @@ def build_view_loader(
         num_policies: L.
         seed: The run's seed, equal on all ranks.
     """
-    batch_size = _batch_size(config, 'train_dataloader')
-    sampler = DATA_SAMPLERS.build(
-        config.get('sampler', {'type': 'DefaultSampler', 'shuffle': True}),
-        default_args={'dataset': dataset, 'seed': seed},
+    batch_size = check_integer(
+        'train_dataloader.batch_size', config.get('batch_size'), 1
     )
+    sampler = _sampler('sampler', config, dataset=dataset, seed=seed)
     if not hasattr(sampler, 'epoch') or not hasattr(sampler, 'seed'):
         raise SettingError(
             f'train_dataloader.sampler of type {type(sampler).__name__} knows no '
             "epochs; a search needs one that does, e.g. dict(type='DefaultSampler')"
         )
-    inner = config.get('batch_sampler')
-    if inner is None:
+    if config.get('batch_sampler') is None:
         batches = BatchSampler(sampler, batch_size, config.get('drop_last', False))
     else:
-        batches = DATA_SAMPLERS.build(
-            inner, default_args={'sampler': sampler, 'batch_size': batch_size}
+        batches = _sampler(
+            'batch_sampler', config, sampler=sampler, batch_size=batch_size
         )
     return DataLoader(
         dataset,
@@ -79,7 +95,9 @@ def build_val_loader(
     Raises:
         SettingError: If S_val is smaller than one mini-batch on every rank.
     """
-    batch_size = _batch_size(config, 'train_cfg.policy_dataloader')
+    batch_size = check_integer(
+        'train_cfg.policy_dataloader.batch_size', config.get('batch_size'), 1
+    )
     rank, world_size = get_dist_info()
     if len(dataset) < batch_size * world_size:
         raise SettingError(
@@ -98,19 +116,23 @@ def build_val_loader(
     )
 
 
-def _batch_size(config: Mapping[str, Any], name: str) -> int:
-    value = config.get('batch_size')
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+def _sampler(key: str, config: Mapping[str, Any], **default_args: Any) -> Any:
+    settings = config.get(key, {'type': 'DefaultSampler', 'shuffle': True})
+    try:
+        return DATA_SAMPLERS.build(settings, default_args=default_args)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = str(error.args[0]).partition('. ')[0]
         raise SettingError(
-            f'{name}.batch_size must be a positive integer, but is {value!r}'
-        )
-    return value
+            f'train_dataloader.{key} {settings!r} cannot be built: {reason}'
+        ) from error
 
 
 def _collate(config: Mapping[str, Any]) -> Callable[[list[Any]], Any]:
     collate = config.get('collate_fn', {'type': 'pseudo_collate'})
     if callable(collate):
         return collate
+    if not isinstance(collate, Mapping) or 'type' not in collate:
+        raise SettingError(f"collate_fn must be a dict with 'type', but is {collate!r}")
     settings = dict(collate)
     name = settings.pop('type')
     function = FUNCTIONS.get(name) if isinstance(name, str) else name

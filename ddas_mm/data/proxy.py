@@ -7,7 +7,7 @@ from typing import Any
 
 from ddas_mm.data.split_file import read_split
 from ddas_mm.data.splits import class_labels, draw_classes, split_indices
-from ddas_mm.errors import SettingError
+from ddas_mm.errors import SettingError, check_integer, check_keys
 
 SIZES = ('num_train', 'num_val')
 PER_CLASS = ('num_classes', 'train_per_class', 'val_per_class')
@@ -20,12 +20,8 @@ def check_proxy(proxy: Mapping[str, Any]) -> None:
     Raises:
         SettingError: If a key is not known, or two exclude each other.
     """
-    for key in proxy:
-        if key not in KEYS:
-            raise SettingError(
-                f'train_cfg.proxy has the unknown key {key!r}; '
-                f'known are {", ".join(KEYS)}'
-            )
+    check_keys('train_cfg.proxy', proxy, KEYS)
+    check_integer('train_cfg.proxy.seed', proxy.get('seed', 0), 0)
     given = [key for key in PER_CLASS if proxy.get(key) is not None]
     if given and len(given) < len(PER_CLASS):
         raise SettingError(
@@ -69,13 +65,9 @@ def choose(
 
 def _size(proxy: Mapping[str, Any], key: str, default: int) -> int:
     value = proxy.get(key)
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise SettingError(
-            f'train_cfg.proxy.{key} must be a positive integer, but is {value!r}'
-        )
-    return value
+    return (
+        default if value is None else check_integer(f'train_cfg.proxy.{key}', value, 1)
+    )
 
 
 def _split(dataset: Any, proxy: Mapping[str, Any]) -> tuple[list[int], list[int]]:

@@ -8,12 +8,15 @@ from typing import Any
 
 from mmengine.registry import DATASETS
 
+from ddas_mm.data.images import check_images
 from ddas_mm.data.proxy import check_proxy, choose
 from ddas_mm.data.space import CandidateOps
 from ddas_mm.data.splits import check_disjoint
 from ddas_mm.data.views import ValidationDataset, ViewDataset
 from ddas_mm.errors import SettingError
 
+# What mm's data sets say of files that are damaged, or not there.
+READING = (AssertionError, KeyError, OSError, RuntimeError, TypeError, ValueError)
 VAL_DATASET = 'train_cfg.policy_dataloader.dataset'
 
 
@@ -56,6 +59,8 @@ def build_search_datasets(
     val = ValidationDataset(val_source, val_indices, seed, 'pipeline' in val_config)
     if own:
         check_disjoint(train, val)
+    check_images(train, 'S_train')
+    check_images(val, 'S_val')
     return train, val
 
 
@@ -69,6 +74,8 @@ def build_dataset(config: Mapping[str, Any], name: str) -> Any:
     Raises:
         SettingError: If files are missing, or no image is left.
     """
+    if not isinstance(config, Mapping):
+        raise SettingError(f'{name} must be a dict, but is {config!r}')
     try:
         dataset = DATASETS.build(copy.deepcopy(config))
         if hasattr(dataset, 'full_init'):
@@ -79,12 +86,16 @@ def build_dataset(config: Mapping[str, Any], name: str) -> Any:
             f'{name} finds no {str(missing)!r}; set its data_root, ann_file and '
             'data_prefix (or give --data-root DIR)'
         ) from error
-    except RuntimeError as error:  # what mmpretrain says of data that it does not find
-        raise SettingError(f'{name} cannot be read: {error}') from error
-    except ValueError as error:
+    except SettingError:
+        raise
+    except READING as error:
         # what BaseDataset says when it serialises an empty list
         if 'need at least one array' not in str(error):
-            raise
+            reason = f'{type(error).__name__}: {" ".join(str(error).split())}'
+            files = ', '.join(_annotation_files(config))
+            raise SettingError(
+                f'{name} cannot be read{f" ({files})" if files else ""}: {reason}'
+            ) from error
         dataset = []
     if len(dataset) == 0:
         raise SettingError(
@@ -92,6 +103,12 @@ def build_dataset(config: Mapping[str, Any], name: str) -> Any:
             'metainfo.classes and filter_cfg'
         )
     return dataset
+
+
+def _annotation_files(config: Any) -> list[str]:
+    files = [str(config['ann_file'])] if config.get('ann_file') else []
+    inner = [config.get('dataset'), *(config.get('datasets') or [])]
+    return files + [file for part in inner if part for file in _annotation_files(part)]
 
 
 def _merge(own: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:

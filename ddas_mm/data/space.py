@@ -9,7 +9,7 @@ import numpy as np
 
 from ddas_mm.core import PolicySchedule, SearchSpace
 from ddas_mm.data.adapter import drop_vanished, pack, unpack
-from ddas_mm.errors import SettingError
+from ddas_mm.errors import SettingError, check_keys
 from ddas_mm.ops import (
     SPACES,
     OpSpec,
@@ -18,6 +18,7 @@ from ddas_mm.ops import (
     get_op,
     resolve_constants,
 )
+from ddas_mm.ops.constants import CONSTANT_DEFAULTS
 
 KEYS = ('name', 'table', 'ops', 'levels', 'depth', 'constants')
 
@@ -34,13 +35,7 @@ def build_space(config: Any, name: str = 'train_cfg.space') -> SearchSpace:
     Raises:
         SettingError: If a key or a value is not usable.
     """
-    if not isinstance(config, Mapping):
-        raise SettingError(f'{name} must be a dict, but is {config!r}')
-    for key in config:
-        if key not in KEYS:
-            raise SettingError(
-                f'{name} has the unknown key {key!r}; known are {", ".join(KEYS)}'
-            )
+    check_keys(name, config, KEYS)
     settings = {'depth': 2, 'constants': {}, 'levels': (), **_named(config, name)}
     settings.update({key: config[key] for key in config if key != 'name'})
     for key in ('table', 'ops'):
@@ -48,7 +43,9 @@ def build_space(config: Any, name: str = 'train_cfg.space') -> SearchSpace:
             raise SettingError(
                 f'{name} needs {key!r}, or a name ({", ".join(SPACES)}) that brings it'
             )
-    table, constants = settings['table'], dict(settings['constants'])
+    table, constants = settings['table'], settings['constants']
+    if isinstance(table, str) and table in CONSTANT_DEFAULTS:
+        check_keys(f'{name}.constants', constants, CONSTANT_DEFAULTS[table])
     try:
         candidates = expand_candidates(table, settings['ops'], settings['levels'])
         resolved = resolve_constants(table, **constants)
@@ -87,7 +84,7 @@ def _named(config: Mapping[str, Any], source: str) -> Mapping[str, Any]:
     name = config.get('name')
     if name is None:
         return {}
-    if name not in SPACES:
+    if not isinstance(name, str) or name not in SPACES:
         raise SettingError(
             f'{source}.name {name!r} is not known; it may be {", ".join(SPACES)}'
         )

@@ -8,27 +8,15 @@ import torch
 from mmengine.dist import all_gather, get_rank
 from mmengine.hooks import CheckpointHook
 from mmengine.optim import OptimWrapper
+from mmengine.registry import OPTIMIZERS
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from ddas_mm.core import SearchSpace
 from ddas_mm.core.space import candidate_label
 from ddas_mm.data.views import ViewDataset
-from ddas_mm.errors import SettingError
+from ddas_mm.errors import SettingError, check_number
 from ddas_mm.ops import erasing_candidates, resolve_constants
-
-
-def check_integer(name: str, value: Any, least: int) -> int:
-    """Return the value if it is an integer of at least ``least``.
-
-    Raises:
-        SettingError: Otherwise, with the setting's name.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise SettingError(
-            f'{name} must be an integer of at least {least}, but is {value!r}'
-        )
-    return value
 
 
 def check_runner(runner: Runner) -> None:
@@ -51,6 +39,11 @@ def check_runner(runner: Runner) -> None:
         name = settings.get('type', 'OptimWrapper')
         if isinstance(name, str) and name.rpartition('.')[2] != 'OptimWrapper':
             _refuse_wrapper(name)  # AmpOptimWrapper cannot even be built on a CPU
+        optimizer = (settings.get('optimizer') or {}).get('type')
+        if isinstance(optimizer, str) and OPTIMIZERS.get(optimizer) is None:
+            raise SettingError(
+                f'optim_wrapper.optimizer.type {optimizer!r} is not a known optimiser'
+            )
 
 
 def _check_checkpoints(hook: CheckpointHook) -> None:
@@ -123,6 +116,9 @@ def _check_sgd(optimizer: torch.optim.Optimizer) -> None:
                 f'policy gradient is that of an undamped descent, but is '
                 f'{(found - {wanted}).pop()}'
             )
+    for name in ('lr', 'momentum', 'weight_decay'):
+        for group in optimizer.param_groups:
+            check_number(f'optim_wrapper.optimizer.{name}', group[name])
 
 
 def check_same_on_ranks(name: str, values: Tensor) -> None:

@@ -17,9 +17,12 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from ddas_mm.engine.config_file import read_config
 from ddas_mm.engine.data_root import set_data_root
 from ddas_mm.engine.emit import HOOK, find_dicts
-from ddas_mm.engine.resume import prepare_resume
+from ddas_mm.engine.environment import check_environment
+from ddas_mm.engine.resume import is_checkpoint, prepare_resume
+from ddas_mm.engine.sentences import causes_named, sentence_of
 from ddas_mm.errors import SettingError
 
 
@@ -84,9 +87,7 @@ def load_config(args: argparse.Namespace) -> Config:
         SettingError: If the file is missing, or an argument does not fit it.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    if not Path(args.config).is_file():
-        raise SettingError(f'config file {args.config!r} does not exist')
-    config = Config.fromfile(args.config)
+    config = read_config(args.config)
     config.launcher = args.launcher
     _fill_loader_defaults(config)
     if args.data_root is not None:
@@ -120,8 +121,9 @@ def apply_train_arguments(config: Config, args: argparse.Namespace) -> None:
 
 def build_runner(config: Config) -> Runner:
     """Build the runner, on the CPU too: with gloo, and without SyncBN."""
+    check_environment(config)
     note = prepare_resume(config)
-    if not torch.cuda.is_available() and config.launcher == 'pytorch':
+    if not torch.cuda.is_available() and config.get('launcher') == 'pytorch':
         torch.distributed.init_process_group('gloo')
         config.sync_bn = None
         wrapper = dict(config.get('model_wrapper_cfg') or {})
@@ -141,11 +143,11 @@ def run_tool(main: Callable[[], None]) -> None:
     """Run a tool; a setting that is not usable ends it with one sentence."""
     try:
         main()
-    except SettingError as error:
-        name = Path(sys.argv[0]).name
-        # A DataLoader puts its worker's traceback before the sentence.
-        sentence = str(error).rpartition('SettingError: ')[2].strip()
-        print(f'{name}: error: {sentence}', file=sys.stderr)
+    except Exception as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        print(f'{Path(sys.argv[0]).name}: error: {sentence}', file=sys.stderr)
         sys.exit(2)
     finally:
         if torch.distributed.is_initialized():
@@ -153,6 +155,12 @@ def run_tool(main: Callable[[], None]) -> None:
             # Those that Python's own end meets may abort the process.
             gc.collect()
             torch.distributed.destroy_process_group()
+
+
+def run(config: Config) -> None:
+    """Run a training or a search; nothing is left of one that could not start."""
+    with nothing_left_on_error(config.work_dir), causes_named(config):
+        build_runner(config).train()
 
 
 @contextmanager
@@ -163,14 +171,16 @@ def nothing_left_on_error(folder: str) -> Iterator[None]:
     try:
         yield
     except SettingError:
-        if before is None:
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            for entry in set(path.iterdir()) - before:
+        new = [p for p in path.glob('*') if before is None or p not in before]
+        kept = (p.name == 'policy.json' or is_checkpoint(p) for p in new)
+        if not any(kept):  # else it had started, and what was done is worth keeping
+            for entry in new:
                 if entry.is_dir():
                     shutil.rmtree(entry, ignore_errors=True)
                 else:
                     entry.unlink(missing_ok=True)
+            if before is None and path.is_dir():
+                path.rmdir()
         raise
 
 

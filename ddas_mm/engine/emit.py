@@ -11,6 +11,7 @@ from mmengine.config import Config
 
 from ddas_mm.core import PolicySchedule, policy_to_dict
 from ddas_mm.core.policy_file import write_atomically
+from ddas_mm.engine.config_file import read_config
 from ddas_mm.engine.data_root import set_data_root
 from ddas_mm.errors import SettingError
 
@@ -48,7 +49,7 @@ def read_retrain_config(path: Path, data_root: str | None = None) -> Config:
     Raises:
         SettingError: If its training pipeline holds no DDASAugment.
     """
-    config = Config.fromfile(path)
+    config = read_config(path)
     if data_root is not None:
         set_data_root(config, data_root)
     if not any(find_dicts(config.get('train_dataloader', {}), AUGMENT)):

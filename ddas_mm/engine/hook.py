@@ -13,13 +13,14 @@ from mmengine.runner import Runner
 from ddas_mm.core import PolicySchedule, write_policy
 from ddas_mm.data.clock import CLOCK
 from ddas_mm.data.split_file import write_split
-from ddas_mm.engine.checks import check_integer, check_same_on_ranks
+from ddas_mm.engine.checks import check_same_on_ranks
 from ddas_mm.engine.emit import Emitter, find_retrain_config
 from ddas_mm.engine.loop import DDASLoop
 from ddas_mm.engine.record import search_record
 from ddas_mm.engine.replay import Replay
 from ddas_mm.engine.report import report_search
 from ddas_mm.engine.resume import check_fits
+from ddas_mm.errors import check_integer, check_kind
 from ddas_mm.registry import HOOKS
 from ddas_mm.visualization import plot_policy
 
@@ -55,6 +56,9 @@ class DDASHook(Hook):
         data_root: str | None = None,
     ) -> None:
         self.smooth = check_integer('DDASHook.smooth (F_s)', smooth, 1)
+        for name, text in (('retrain', retrain), ('data_root', data_root)):
+            if text is not None:
+                check_kind(f'DDASHook.{name}', text, str)
         self.retrain, self.data_root = retrain, data_root
         self._emitter = Emitter()
         self._snapshots: list[tuple[float, Any]] = []

@@ -12,12 +12,11 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor
 
 from ddas_mm.core import PolicyParams
-from ddas_mm.data.loaders import build_val_loader, build_view_loader
+from ddas_mm.data.loaders import build_val_loader, build_view_loader, check_loader
 from ddas_mm.data.prefetch import prefetched
 from ddas_mm.data.sources import build_search_datasets
 from ddas_mm.data.space import CandidateOps, build_space
 from ddas_mm.engine.checks import (
-    check_integer,
     check_model,
     check_optimizer,
     check_runner,
@@ -28,7 +27,7 @@ from ddas_mm.engine.gradients import ViewGradients
 from ddas_mm.engine.network import compile_parts, weights_last
 from ddas_mm.engine.randomness import seed_step, shared_seed
 from ddas_mm.engine.step_log import StepLog, StepRecord
-from ddas_mm.errors import SettingError
+from ddas_mm.errors import check_integer, check_kind
 from ddas_mm.registry import LOOPS
 
 
@@ -94,8 +93,12 @@ class DDASLoop(EpochBasedTrainLoop):
         self.num_policies = check_integer('train_cfg.num_policies (L)', num_policies, 1)
         check_integer('train_cfg.max_skipped', max_skipped, 0)
         check_runner(runner)
-        if not isinstance(dataloader, Mapping):
-            raise SettingError('train_dataloader must be a dict in a search')
+        policy_dataloader = {} if policy_dataloader is None else policy_dataloader
+        check_loader('train_dataloader', dataloader)
+        check_loader('train_cfg.policy_dataloader', policy_dataloader)
+        flags = {'paired': paired, 'amp': amp, 'compile': compile}
+        for name, flag in {**flags, 'channels_last': channels_last}.items():
+            check_kind(f'train_cfg.{name}', flag, bool)
         self.amp, self.channels_last, self.compile = amp, channels_last, compile
         self.space = build_space(space)
         self.device = next(runner.model.parameters()).device
@@ -105,15 +108,15 @@ class DDASLoop(EpochBasedTrainLoop):
             total_prob,
             op_lr,
             total_lr,
-            tuple(betas),
+            betas,
             device=self.device if on_cuda else 'cpu',
         )
         self.seed = seed = shared_seed(runner)
-        val_config = {**dataloader, 'dataset': {}, **(policy_dataloader or {})}
+        val_config = {**dataloader, 'dataset': {}, **policy_dataloader}
         train, val = build_search_datasets(
-            dataloader['dataset'],
+            dataloader.get('dataset'),
             val_config['dataset'],
-            proxy or {},
+            {} if proxy is None else proxy,
             CandidateOps(self.space),
             seed,
             paired,

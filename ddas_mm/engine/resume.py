@@ -97,9 +97,14 @@ def _newest_first(config: Config) -> Iterator[Path]:
         for folder in folders
         if folder.is_dir()
         for path in folder.iterdir()
-        if path.name == named or CHECKPOINT.fullmatch(path.name)
+        if path.name == named or is_checkpoint(path)
     }
     yield from sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Return whether a file is named as MMEngine names checkpoints."""
+    return CHECKPOINT.fullmatch(path.name) is not None
 
 
 def _read(path: Path) -> dict[str, Any] | None:

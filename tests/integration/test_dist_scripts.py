@@ -50,7 +50,8 @@ def test_search_on_two_nodes_over_loopback(tmp_path):
     command = ['bash', ROOT / 'tools/dist_search.sh']
     nodes = []
     for rank, log in zip('01', logs, strict=True):
-        variables = dict(NNODES='2', NODE_RANK=rank, PORT=port, OMP_NUM_THREADS='1')
+        variables = dict(NNODES='2', NODE_RANK=rank, MASTER_ADDR='127.0.0.1')
+        variables.update(PORT=port, OMP_NUM_THREADS='1')
         with log.open('w') as file:  # a pipe that nobody empties would stop the node
             nodes.append(
                 subprocess.Popen(

@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from ddas_mm.data.sources import build_dataset
+from ddas_mm.engine.config_file import read_config
 from ddas_mm.engine.data_root import set_data_root
 from ddas_mm.engine.derive.config import derive_search, search_dataset, write_derived
 from ddas_mm.engine.derive.marking import mark_training
@@ -71,9 +72,7 @@ def derive_from_arguments(args: argparse.Namespace) -> argparse.Namespace:
 
 
 def _read_training(args: argparse.Namespace, options: Mapping[str, Any]) -> Config:
-    if not Path(args.config).is_file():
-        raise SettingError(f'config file {args.config!r} does not exist')
-    config = Config.fromfile(args.config)
+    config = read_config(args.config)
     if 'DDASLoop' in str((config.get('train_cfg') or {}).get('type')):
         raise SettingError(
             f'{args.config!r} is a search config already; change it by --cfg-options, '
