@@ -56,7 +56,7 @@ class DDASAugment(BaseTransform):
         self.schedule = None if policy is None else _load(policy)
         self.clock: ProgressClock = CLOCK
         if self.schedule is not None:
-            self.ops = CandidateOps(self.schedule.space)
+            self.ops = CandidateOps(self.schedule.space, _source(policy))
             self.counts = ImageCounts()
             if not self.clock.is_set:
                 self.clock.reset()  # what is built begins a new run
@@ -93,6 +93,11 @@ class DDASAugment(BaseTransform):
     def __repr__(self) -> str:
         rows = 'no policy' if self.schedule is None else f'{len(self.schedule)} rows'
         return f'{type(self).__name__}({rows})'
+
+
+def _source(policy: Any) -> str:
+    is_file = isinstance(policy, (str, os.PathLike))
+    return f'policy file {str(policy)!r}' if is_file else 'DDASAugment.policy'
 
 
 def _load(policy: Mapping[str, Any] | str | os.PathLike[str]) -> PolicySchedule:

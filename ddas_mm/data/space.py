@@ -96,12 +96,13 @@ class CandidateOps:
 
     Args:
         space: The search space.
+        source: Where it came from; error messages begin with it.
 
     Raises:
         SettingError: If an operation is not in the table, or takes no such level.
     """
 
-    def __init__(self, space: SearchSpace) -> None:
+    def __init__(self, space: SearchSpace, source: str = 'the policy') -> None:
         try:
             self.constants = resolve_constants(space.table, **space.constants)
             self.candidates = [
@@ -110,7 +111,7 @@ class CandidateOps:
             for spec, level in self.candidates:
                 spec.argument(level, np.random.default_rng(0), self.constants)
         except (TypeError, ValueError) as error:
-            raise SettingError(f'the policy cannot be applied: {error}') from None
+            raise SettingError(f'{source} cannot be applied: {error}') from None
 
     def apply(
         self, results: dict[str, Any], policy: list[int], rng: np.random.Generator

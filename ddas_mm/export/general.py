@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ddas_mm.export.wanted import Call, Make, Table, Wanted, alone
@@ -82,6 +83,16 @@ def _alb_affine(values: Callable[[Wanted, int], dict[str, Any]]) -> Any:
     ]
 
 
+def _alb_shear(axis: str) -> Make:
+    note = 'about the middle of the image instead of its top left corner'
+    return lambda op: [
+        replace(call, note=note)
+        for call in _alb_affine(
+            lambda op, sign: {'shear': {axis: _both(sign * op.degrees)}}
+        )(op)
+    ]
+
+
 def _alb_jitter(name: str) -> Make:
     keep = {'brightness': (1, 1), 'contrast': (1, 1), 'saturation': (1, 1)}
     return lambda op: [
@@ -97,8 +108,10 @@ def _alb(
 
 ALBUMENTATIONS: Table = {
     'Identity': alone,
-    'AutoContrast': _alb('AutoContrast'),
-    'Equalize': _alb('Equalize', lambda _: {'mode': 'pil'}),
+    'AutoContrast': _alb('AutoContrast', lambda _: {'method': 'pil'}),
+    'Equalize': _alb(
+        'Equalize', lambda _: {'mode': 'pil'}, 'grey levels are rounded differently'
+    ),
     'Invert': _alb('InvertImg'),
     'Posterize': _alb('Posterize', lambda op: {'num_bits': op.bits}),
     'Solarize': _alb(
@@ -108,9 +121,9 @@ ALBUMENTATIONS: Table = {
     'Contrast': _alb_jitter('contrast'),
     'Brightness': _alb_jitter('brightness'),
     'Rotate': _alb_affine(lambda op, sign: {'rotate': _both(sign * op.argument)}),
-    'Rotate90': _alb_affine(lambda *_: {'rotate': _both(-90)}),
-    'ShearX': _alb_affine(lambda op, s: {'shear': {'x': _both(s * op.degrees)}}),
-    'ShearY': _alb_affine(lambda op, s: {'shear': {'y': _both(s * op.degrees)}}),
+    'Rotate90': _alb_affine(lambda *_: {'rotate': _both(90)}),
+    'ShearX': _alb_shear('x'),
+    'ShearY': _alb_shear('y'),
     'TranslateX': _alb_affine(
         lambda op, s: {'translate_percent': {'x': _both(s * op.fraction(0))}}
     ),

@@ -1,6 +1,7 @@
 """DDASAugment in a training: drawing, progress, counting, streams."""
 
 import copy
+import json
 
 import numpy as np
 import pytest
@@ -158,3 +159,22 @@ def test_transform_without_policy_says_what_to_do():
 def test_unusable_policy_is_refused_at_construction(policy, message):
     with pytest.raises(SettingError, match=message):
         DDASAugment(policy=policy)
+
+
+@pytest.mark.parametrize(
+    ('candidate', 'message'),
+    [(['Nope', None], "no operation 'Nope'"), (['Equalize', 3], 'takes no level')],
+)
+def test_policy_file_with_an_unknown_candidate_is_named(candidate, message, tmp_path):
+    path = tmp_path / 'policy.json'
+    data = dict(
+        table='detection',
+        candidates=[candidate],
+        depth=1,
+        total_prob=[0.5],
+        op_probs=[[1.0]],
+    )
+    path.write_text(json.dumps(data))
+    with pytest.raises(SettingError, match=message) as caught:
+        DDASAugment(path)
+    assert str(path) in str(caught.value)

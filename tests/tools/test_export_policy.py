@@ -147,6 +147,10 @@ def test_target_does_what_ours_does(target, table, name, level, bound, tmp_path)
         pytest.skip(f'{target} has no {name}')
     if target == 'albumentations':
         pytest.importorskip('albumentations')
+    if target == 'albumentations' and name.startswith('Shear'):
+        pytest.skip('albumentations shears about the middle, which the export says')
+    if target == 'albumentations' and name == 'Equalize':
+        bound = 3 * GREY  # its rounding, which the export says
     if target == 'mmdet' and name.startswith('TranslateY'):
         pytest.skip('0.3 of the height is no multiple that ours can be given too')
     for gap in differences(target, table, name, level, tmp_path):
