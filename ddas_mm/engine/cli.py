@@ -179,8 +179,8 @@ def nothing_left_on_error(folder: str) -> Iterator[None]:
                     shutil.rmtree(entry, ignore_errors=True)
                 else:
                     entry.unlink(missing_ok=True)
-            if before is None and path.is_dir():
-                path.rmdir()
+            if before is None:
+                shutil.rmtree(path, ignore_errors=True)
         raise
 
 

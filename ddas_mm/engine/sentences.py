@@ -87,7 +87,7 @@ def _is_full(error: BaseException) -> bool:
 
 
 def _check_data(config: Config) -> None:
-    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+    for name in ('train_dataloader', 'val_dataloader'):  # a run reads no other
         settings = (config.get(name) or {}).get('dataset')
         if settings is not None:
             dataset = build_dataset(settings, f'{name}.dataset')

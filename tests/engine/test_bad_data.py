@@ -138,6 +138,18 @@ def test_missing_data_of_an_evaluation_ends_a_training_at_start(
     assert re.search(r"val_dataloader.dataset finds no '.*later\.json'", sentence)
 
 
+def test_fault_of_the_model_is_not_put_down_to_data_that_no_run_reads(
+    tmp_path, capsys, monkeypatch, coco
+):
+    config = train_config(tmp_path / 'work', coco.settings())
+    dataset = {**coco.settings(), 'ann_file': 'later.json'}
+    config.test_dataloader = {**config.train_dataloader, 'dataset': dataset}
+    config.test_evaluator, config.test_cfg = dict(type='DumpResults'), dict()
+    config.model.norms = True
+    sentence = told(lambda: run(config), capsys, monkeypatch)
+    assert sentence.startswith('ToyModel cannot be built from the config')
+
+
 def rewritten(image, *options):
     def change(coco):
         for index in range(COUNT):
