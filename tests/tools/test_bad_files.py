@@ -132,7 +132,7 @@ POLICIES = {
     'op': (
         b'{"table": "classification", "candidates": [["Invrt", null]], "depth": 1,'
         b' "total_prob": [0.5], "op_probs": [[1.0]]}',
-        "the policy cannot be applied: .*'Invrt'",
+        r"policy\.json' cannot be applied: .*'Invrt'",
     ),
 }
 
