@@ -25,6 +25,7 @@ from ddas_mm.engine.checks import (
 )
 from ddas_mm.engine.gradients import ViewGradients
 from ddas_mm.engine.network import compile_parts, weights_last
+from ddas_mm.engine.outputs import read_outputs
 from ddas_mm.engine.randomness import seed_step, shared_seed
 from ddas_mm.engine.step_log import StepLog, StepRecord
 from ddas_mm.errors import check_integer, check_kind
@@ -102,14 +103,10 @@ class DDASLoop(EpochBasedTrainLoop):
         self.amp, self.channels_last, self.compile = amp, channels_last, compile
         self.space = build_space(space)
         self.device = next(runner.model.parameters()).device
-        on_cuda = self.device.type == 'cuda'  # others may not know float64
+        # other devices may not know float64
+        device = self.device if self.device.type == 'cuda' else 'cpu'
         self.policy = PolicyParams(
-            len(self.space),
-            total_prob,
-            op_lr,
-            total_lr,
-            betas,
-            device=self.device if on_cuda else 'cpu',
+            len(self.space), total_prob, op_lr, total_lr, betas, device=device
         )
         self.seed = seed = shared_seed(runner)
         val_config = {**dataloader, 'dataset': {}, **policy_dataloader}
@@ -129,14 +126,19 @@ class DDASLoop(EpochBasedTrainLoop):
         )
         self.step_log = StepLog(self.space, max_skipped, runner.logger)
         self._val_batches: Iterator[Any]
+        self._announce()
+
+    def _announce(self) -> None:
+        """Tell the log what is searched on."""
+        train, val = self.dataloader.dataset, self.val_loader.dataset
         warning = find_erasing(self.space, train)
         if warning is not None:
             self.runner.logger.warning(warning)
         self.runner.logger.info(
             f'DDAS search: {len(train)} images in S_train, {len(val)} in S_val, '
             f'K = {len(self.space)} candidates of table {self.space.table!r}, '
-            f'N_o = {self.space.depth}, L = {num_policies}, {max_epochs} epochs of '
-            f'{len(self.dataloader)} steps'
+            f'N_o = {self.space.depth}, L = {self.num_policies}, {self.max_epochs} '
+            f'epochs of {len(self.dataloader)} steps'
         )
 
     def run(self) -> torch.nn.Module:
@@ -202,7 +204,7 @@ class DDASLoop(EpochBasedTrainLoop):
             'after_train_iter',
             batch_idx=idx,
             data_batch=data_batch,
-            outputs=self._read_outputs() if logged else None,
+            outputs=read_outputs(self.runner) if logged else None,
         )
         self._iter += 1
 
@@ -233,36 +235,6 @@ class DDASLoop(EpochBasedTrainLoop):
                 losses[0],
             )
         )
-
-    def _read_outputs(self) -> dict[str, float]:
-        """Return the step's values for the log, and give the log those before it."""
-        *before, last = self.step_log.read()
-        hub = self.runner.message_hub
-        for values in before:
-            for name, value in values.items():
-                hub.update_scalar(f'train/{name}', value)
-        return {**last, **self._policy_values(), **self._speed(len(before) + 1)}
-
-    def _policy_values(self) -> dict[str, float]:
-        """Return p_tp, and the greatest and the spread of p_o."""
-        op_probs = self.policy.op_probs.detach()
-        return {
-            'ddas/total_prob': self.policy.total_prob.item(),
-            'ddas/top_prob': op_probs.max().item(),
-            'ddas/entropy': torch.special.entr(op_probs).sum().item(),
-        }
-
-    def _speed(self, steps: int) -> dict[str, float]:
-        """Return steps per second and the share of data wait, over the last steps."""
-        scalars = self.runner.message_hub.log_scalars
-        if 'train/time' not in scalars:  # of the steps before: IterTimerHook is to come
-            return {}
-        seconds = scalars['train/time'].mean(steps)
-        waited = scalars['train/data_time'].mean(steps)
-        return {
-            'ddas/steps_per_s': 1 / seconds,
-            'ddas/data_wait': min(waited / seconds, 1.0),
-        }
 
     def facts(self) -> dict[str, Any]:
         """Return what a resumed search must share with the one it goes on from."""
