@@ -15,8 +15,9 @@ from ddas_mm.data.clock import CLOCK
 from ddas_mm.data.split_file import write_split
 from ddas_mm.engine.checks import check_same_on_ranks
 from ddas_mm.engine.emit import Emitter, find_retrain_config
+from ddas_mm.engine.live import LiveView
 from ddas_mm.engine.loop import DDASLoop
-from ddas_mm.engine.record import search_record
+from ddas_mm.engine.record import gpu_hours, search_record
 from ddas_mm.engine.replay import Replay
 from ddas_mm.engine.report import report_search
 from ddas_mm.engine.resume import check_fits
@@ -40,6 +41,9 @@ class DDASHook(Hook):
             the search config; None to emit the policy alone.
         data_root: Root of the data in the emitted retrain config, where it differs
             from the one written there.
+        image_interval: Search epochs between images of the policy that go to the
+            visualizer's backends, the last epoch's too; 0 for none. The curves of
+            ``p_o`` go there in any case.
 
     Examples:
         >>> custom_hooks = [
@@ -54,12 +58,14 @@ class DDASHook(Hook):
         smooth: int = 1,
         retrain: str | None = None,
         data_root: str | None = None,
+        image_interval: int = 0,
     ) -> None:
         self.smooth = check_integer('DDASHook.smooth (F_s)', smooth, 1)
         for name, text in (('retrain', retrain), ('data_root', data_root)):
             if text is not None:
                 check_kind(f'DDASHook.{name}', text, str)
         self.retrain, self.data_root = retrain, data_root
+        self._live = LiveView(image_interval)
         self._emitter = Emitter()
         self._snapshots: list[tuple[float, Any]] = []
         self._seconds = 0.0  # of the search, summed over resumes
@@ -105,9 +111,17 @@ class DDASHook(Hook):
         data_batch: Any = None,
         outputs: Any = None,
     ) -> None:
-        """Tell the workers of an iteration-based training its progress."""
+        """Tell the workers of an iteration-based training its progress.
+
+        In a search, tell the log what it has cost so far, where something is logged.
+        """
         if self._replay is not None and self._replay.by_iter:
             self._replay.end_iteration()
+        elif outputs is not None and isinstance(runner.train_loop, DDASLoop):
+            seconds = self._elapsed()
+            hours = gpu_hours(seconds, runner.world_size)
+            name, cost = ('gpu_hours', hours) if hours else ('hours', seconds / 3600)
+            runner.message_hub.update_scalar(f'train/ddas/{name}', cost)
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Take a snapshot of the policy, or log how many images were augmented."""
@@ -176,6 +190,7 @@ class DDASHook(Hook):
         schedule = self._schedule(runner)
         if runner.rank == 0:
             self._write(schedule, Path(runner.work_dir))
+            self._live.show(runner, schedule)
         runner.logger.info(
             f'DDAS epoch {runner.epoch + 1} of {runner.max_epochs}: '
             f'p_tp {snapshot[0]:.4f}, '

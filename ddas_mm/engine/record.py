@@ -38,7 +38,7 @@ def search_record(runner: Runner, epochs: int, seconds: float) -> dict[str, Any]
         'steps': runner.iter,
         'skipped_steps': loop.step_log.skipped_steps,
         'seconds': round(seconds, 1),
-        'gpu_hours': round(seconds / 3600 * runner.world_size, 4) if on_gpu else 0.0,
+        'gpu_hours': round(gpu_hours(seconds, runner.world_size), 4),
         'device': torch.cuda.get_device_name() if on_gpu else 'cpu',
         'versions': {
             'ddas_mm': ddas_mm.__version__,
@@ -49,6 +49,11 @@ def search_record(runner: Runner, epochs: int, seconds: float) -> dict[str, Any]
         'date': datetime.datetime.now().astimezone().isoformat(timespec='seconds'),
         'history': epoch_history(runner, epochs),
     }
+
+
+def gpu_hours(seconds: float, world_size: int) -> float:
+    """Return the GPU hours of a search, zero where there is no GPU."""
+    return seconds / 3600 * world_size if torch.cuda.is_available() else 0.0
 
 
 @cache

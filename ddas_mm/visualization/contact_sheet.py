@@ -56,12 +56,14 @@ class _Grid:
     title: int  # height of a title
 
     @classmethod
-    def of(cls, pictures: Sequence[Picture], width: int) -> _Grid:
+    def of(cls, pictures: Sequence[Picture], width: int, columns: int | None) -> _Grid:
         sides = [picture.sample.image.shape for picture in pictures]
         height = math.ceil(max(width * side[0] / side[1] for side in sides))
         title = LINE * max(len(picture.title.splitlines()) for picture in pictures)
-        cell = (height + title + GAP) / (width + GAP)
-        columns = min(max(round(math.sqrt(len(sides) * cell * SHAPE)), 1), len(sides))
+        if columns is None:
+            cell = (height + title + GAP) / (width + GAP)
+            columns = max(round(math.sqrt(len(sides) * cell * SHAPE)), 1)
+        columns = min(columns, len(sides))
         return cls(columns, math.ceil(len(sides) / columns), width, height, title)
 
     @property
@@ -80,15 +82,25 @@ class _Grid:
 def draw_contact_sheet(
     pictures: Sequence[Picture], heading: str, path: Path, width: int = 240
 ) -> None:
-    """Write a PNG of all pictures, in rows, with boxes and masks drawn.
+    """Write a PNG of all pictures; see :func:`lay_out_sheet`."""
+    FigureCanvasAgg(lay_out_sheet(pictures, heading, width)).print_png(path)
+
+
+def lay_out_sheet(
+    pictures: Sequence[Picture],
+    heading: str,
+    width: int = 240,
+    columns: int | None = None,
+) -> Figure:
+    """Return a figure of all pictures, in rows, with boxes and masks drawn.
 
     Args:
         pictures: At least one.
         heading: What stands above all; long text is wrapped.
-        path: The file to write.
         width: Width of a picture on the sheet, in pixels.
+        columns: Pictures in a row; None for a sheet that is a little wider than high.
     """
-    grid = _Grid.of(pictures, width)
+    grid = _Grid.of(pictures, width, columns)
     across, down = grid.size
     across = max(across, 400)
     heading = textwrap.fill(heading, int((across - 2 * GAP) / LETTER))
@@ -113,7 +125,7 @@ def draw_contact_sheet(
             textcoords='offset points',
             fontsize=size,
         )
-    FigureCanvasAgg(figure).print_png(path)
+    return figure
 
 
 def draw_picture(axes: Axes, picture: Picture) -> None:

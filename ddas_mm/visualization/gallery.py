@@ -64,7 +64,7 @@ def draw_gallery(
     """
     images = [
         ImagePictures(space, results, seed)
-        for results in _choose(examples, number, seed)
+        for results in choose_images(examples, number, seed)
     ]
     labels = space.labels
     return Gallery(
@@ -73,7 +73,10 @@ def draw_gallery(
     )
 
 
-def _choose(examples: Examples, number: int, seed: int) -> list[dict[str, Any]]:
+def choose_images(
+    examples: Examples, number: int, seed: int = 0
+) -> list[dict[str, Any]]:
+    """Return mm's dicts of the first images that have boxes; others if too few do."""
     chosen, others = [], []
     for index in range(min(len(examples), TRIES)):
         results = examples.load(index, seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +28,18 @@ def plot_policy(schedule: PolicySchedule, folder: Path) -> list[Path]:
     """
     files = []
     for name, draw in (('total_prob', draw_total_prob), ('op_probs', draw_op_probs)):
-        figure = Figure(figsize=(7, 4), dpi=120, layout='constrained')
-        draw(figure.add_subplot(), schedule)
         files.append(folder / f'{name}.png')
-        FigureCanvasAgg(figure).print_png(files[-1])
+        FigureCanvasAgg(plot(draw, schedule)).print_png(files[-1])
     return files
+
+
+def plot(
+    draw: Callable[[Axes, PolicySchedule], None], schedule: PolicySchedule
+) -> Figure:
+    """Return a figure of one drawing."""
+    figure = Figure(figsize=(7, 4), dpi=120, layout='constrained')
+    draw(figure.add_subplot(), schedule)
+    return figure
 
 
 def draw_total_prob(axes: Axes, schedule: PolicySchedule) -> None:

@@ -157,6 +157,7 @@ WRONG = [
     # hooks, seed
     (f'{HOOK}.smooth', 0, r'DDASHook.smooth \(F_s\).*but is 0'),
     (f'{HOOK}.smooth', NAN, r'DDASHook.smooth \(F_s\).*but is nan'),
+    (f'{HOOK}.image_interval', -1, 'DDASHook.image_interval .*at least 0, but is -1'),
     (f'{HOOK}.retrain', 'nowhere.py', "DDASHook.retrain 'nowhere.py' does not exist"),
     (f'{HOOK}.retrain', 5, 'DDASHook.retrain must be a str, but is 5'),
     (
