@@ -1,6 +1,7 @@
 """A small detection data set, to be spoiled."""
 
 import json
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -17,7 +18,10 @@ H, W, COUNT = 24, 32, 8
 class ToyDetPack(BaseTransform):
     """The image in the toy network's size; the number of boxes for a class."""
 
+    seen: ClassVar[list[tuple[np.ndarray, np.ndarray]]] = []  # images and boxes
+
     def transform(self, results: dict) -> dict:
+        self.seen.append((results['img'], results['gt_bboxes'].tensor.numpy()))
         image = np.atleast_3d(cv2.resize(results['img'], (toy.SIDE, toy.SIDE)))
         label = min(len(results['gt_bboxes']), toy.CLASSES - 1)
         return {'inputs': torch.from_numpy(image).permute(2, 0, 1), 'labels': label}

@@ -7,11 +7,14 @@ Whatever is wrong with a policy is found here, with field and value.
 
 from __future__ import annotations
 
+import glob
 import json
 import math
 import os
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ REQUIRED = ('table', 'candidates', 'depth', 'total_prob', 'op_probs')
 OPTIONAL = ('format', 'version', 'constants', 'total_prob_raw', 'search')
 # Emitted configs round to 6 digits; 1e-3 is far above that and far below a mistake.
 SUM_TOLERANCE = 1e-3
+STALE = 600.0  # seconds after which nobody is writing a temporary file any more
 
 
 def policy_to_dict(schedule: PolicySchedule) -> dict[str, Any]:
@@ -131,7 +135,10 @@ def write_policy(schedule: PolicySchedule, path: str | os.PathLike[str]) -> None
 
 
 def write_atomically(path: str | os.PathLike[str], text: str) -> None:
-    """Replace a text file so that a reader or a kill never meets half of it."""
+    """Replace a text file so that a reader or a kill never meets half of it.
+
+    What killed writers of the file have left beside it is removed.
+    """
     path = Path(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
     try:
@@ -148,6 +155,10 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
         if isinstance(error, OSError):  # of a full disk: tells no file by itself
             error.filename = str(path)
         raise
+    for left in path.parent.glob(glob.escape(f'.{path.name}.') + '*'):
+        with suppress(OSError):  # another process may remove it, too
+            if time.time() - left.stat().st_mtime > STALE:
+                left.unlink()
 
 
 def _dumps(value: Any) -> str:

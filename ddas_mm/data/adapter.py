@@ -41,12 +41,17 @@ def unpack(results: dict[str, Any]) -> Sample:
     """Return image, boxes, masks and segmentation map of a sample.
 
     Raises:
-        SettingError: If the image is not uint8 with three channels, or the sample
-            holds something that the operations cannot move.
+        SettingError: If the image is not uint8 with three channels, a box is not
+            finite, or the sample holds something that the operations cannot move.
     """
     image = _image(results)
     boxes = results.get('gt_bboxes')
     boxes = NO_BOXES if boxes is None else _box_array(boxes)
+    if not np.isfinite(boxes).all():
+        raise SettingError(
+            f'{results.get("img_path", "an image")} has a box that is not finite; put '
+            'it right in the annotations'
+        )
     _check_movable(results, len(boxes))
     return Sample(
         image=image,

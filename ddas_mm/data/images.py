@@ -1,4 +1,4 @@
-"""Whether the images of a data set are there and can be read."""
+"""Whether the images and boxes of a data set can be read, before they are needed."""
 
 from __future__ import annotations
 
@@ -6,34 +6,51 @@ import os
 from typing import Any
 
 import cv2
+import numpy as np
 from mmcv.transforms import LoadImageFromFile
+from PIL import Image
 
 from ddas_mm.errors import SettingError
 
+# How files of a format begin and end.
+ENDS = {b'\xff\xd8': b'\xff\xd9', b'\x89PNG': b'IEND\xaeB`\x82'}
+TAIL = 64  # bytes; some cameras write a little behind the end
+
 
 def check_images(dataset: Any, name: str) -> None:
-    """Check that the files of a data set's images are there and begin as images do.
+    """Check that a data set's images are there and whole, and its boxes are numbers.
 
-    Looks at local files that mm's own step loads, about 50 microseconds each.
+    Looks at both ends of local files that mm's own step loads, about 0.1 ms each; only
+    a JPEG or PNG that does not end as it should is decoded.
 
     Args:
         dataset: A built mm data set, or a part of one.
         name: What it is, for messages.
 
     Raises:
-        SettingError: With the first image that cannot be read.
+        SettingError: With the first image or box that cannot be used.
     """
     loader = _loader(dataset)
-    if loader is None:
-        return
     for index in range(len(dataset)):
-        path = dataset.get_data_info(index).get('img_path')
-        reason = None if path is None else _fault(str(path), loader)
+        info = dataset.get_data_info(index)
+        path = info.get('img_path')
+        known = path is not None and loader is not None
+        reason = _fault(str(path), loader) if known else None
+        reason = reason or _wrong_box(info)
         if reason is not None:
+            image = f'image {index}' if path is None else f'image {str(path)!r}'
             raise SettingError(
-                f'image {str(path)!r} of {name} {reason}; put it right, or take it out '
-                'of the annotations'
+                f'{image} of {name} {reason}; put it right, or take it out of the '
+                'annotations'
             )
+
+
+def _wrong_box(info: dict[str, Any]) -> str | None:
+    boxes = [one['bbox'] for one in info.get('instances') or () if 'bbox' in one]
+    for box in boxes:
+        if not np.isfinite(box).all():
+            return f'has the box {box}, which is not finite'
+    return None
 
 
 def _fault(path: str, loader: LoadImageFromFile) -> str | None:
@@ -46,7 +63,22 @@ def _fault(path: str, loader: LoadImageFromFile) -> str | None:
         return f'cannot be read: {error.strerror}'
     if loader.imdecode_backend == 'cv2' and not cv2.haveImageReader(path):
         return 'is damaged or no image'
-    return None
+    return 'is cut off' if _is_cut(path) else None
+
+
+def _is_cut(path: str) -> bool:
+    with open(path, 'rb') as file:
+        start = file.read(4)
+        file.seek(max(os.path.getsize(path) - TAIL, 0))
+        tail = file.read()
+    if not any(start.startswith(k) and end not in tail for k, end in ENDS.items()):
+        return False
+    try:
+        with Image.open(path) as image:
+            image.load()
+    except OSError:
+        return True
+    return False
 
 
 def _loader(dataset: Any) -> LoadImageFromFile | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from ddas_mm.core import SearchSpace
 from ddas_mm.core.space import candidate_label
 from ddas_mm.data.views import ViewDataset
-from ddas_mm.errors import SettingError, check_number
+from ddas_mm.errors import SettingError, check_keys, check_number
 from ddas_mm.ops import erasing_candidates, resolve_constants
 
 
@@ -39,6 +40,23 @@ def check_runner(runner: Runner) -> None:
         name = settings.get('type', 'OptimWrapper')
         if isinstance(name, str) and name.rpartition('.')[2] != 'OptimWrapper':
             _refuse_wrapper(name)  # AmpOptimWrapper cannot even be built on a CPU
+
+
+def check_any_run(runner: Runner) -> None:
+    """Check what MMEngine would tell late or not clearly, in a training too.
+
+    Raises:
+        SettingError: If the optimiser is not registered, or a key of the checkpoint
+            hook is not known, which would end a run at its first checkpoint.
+    """
+    init, save = CheckpointHook.__init__, Runner.save_checkpoint
+    known = {**inspect.signature(init).parameters, **inspect.signature(save).parameters}
+    for hook in runner.hooks:
+        if isinstance(hook, CheckpointHook):
+            names = [name for name in known if name not in ('self', 'kwargs')]
+            check_keys('default_hooks.checkpoint', hook.args, names)
+    settings = runner.optim_wrapper
+    if isinstance(settings, dict) and 'constructor' not in settings:
         optimizer = (settings.get('optimizer') or {}).get('type')
         if isinstance(optimizer, str) and OPTIMIZERS.get(optimizer) is None:
             raise SettingError(

@@ -17,6 +17,7 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from ddas_mm.engine.checks import check_any_run
 from ddas_mm.engine.config_file import read_config
 from ddas_mm.engine.data_root import set_data_root
 from ddas_mm.engine.emit import HOOK, find_dicts
@@ -160,7 +161,9 @@ def run_tool(main: Callable[[], None]) -> None:
 def run(config: Config) -> None:
     """Run a training or a search; nothing is left of one that could not start."""
     with nothing_left_on_error(config.work_dir), causes_named(config):
-        build_runner(config).train()
+        runner = build_runner(config)
+        check_any_run(runner)
+        runner.train()
 
 
 @contextmanager

@@ -8,10 +8,11 @@ import pytest
 
 from ddas_mm.engine.cli import build_runner, run
 from tests import toy
-from tests.spoiled import COUNT, Coco, image_of
+from tests.spoiled import COUNT, Coco, ToyDetPack, image_of
 from tests.told import lighten, told
 
 OPS = ('Identity', 'Rotate_BBox', 'Cutout_Only_BBoxes', 'TranslateX_BBox')
+NAN, INF = float('nan'), float('inf')
 SPACE = dict(table='detection', ops=OPS, levels=(6,), depth=1)
 
 
@@ -47,9 +48,23 @@ def write(name, content):
 
 
 def cut(coco):
-    """A PNG of which the head is whole: the file is met when it is decoded."""
+    """A PNG of which the head is whole."""
     whole = coco.image(3).read_bytes()
     coco.image(3).write_bytes(whole[:24])
+
+
+def damaged(coco):
+    """A PNG whose ends are whole: the damage is met when it is decoded."""
+    whole = bytearray(coco.image(3).read_bytes())
+    whole[60:90] = bytes(30)
+    coco.image(3).write_bytes(whole)
+
+
+def as_jpeg(coco, part=1.0, behind=b''):
+    """Make image 3 a JPEG, or the first part of one, with bytes behind its end."""
+    image = cv2.resize(image_of(3), (320, 240))  # of several kB
+    whole = cv2.imencode('.jpg', image)[1].tobytes()
+    coco.image(3).write_bytes(whole[: round(part * len(whole))] + behind)
 
 
 def without(key):
@@ -61,6 +76,21 @@ def without(key):
 
 def no_boxes(coco):
     coco.data['annotations'] = []
+
+
+def boxes(*bbox):
+    return lambda coco: coco.boxes(list(bbox))
+
+
+def one_box(*bbox):
+    def change(coco):
+        coco.data['annotations'][0] = coco.box(0, list(bbox))
+
+    return change
+
+
+def box_of(**changes):
+    return lambda coco: coco.data['annotations'][0].update(changes)
 
 
 ANNOTATIONS = r'annotations\.json'
@@ -90,7 +120,15 @@ SPOILED = {
     'missing image': (lambda coco: coco.image(3).unlink(), r"'.*/3\.png'"),
     'empty image': (write('images/3.png', b''), r"image '.*/3\.png'.*empty file"),
     'no image at all': (write('images/3.png', b'x' * 99), r"image '.*/3\.png'"),
-    'cut image': (cut, r"image '.*/3\.png'"),
+    'cut image': (cut, r"image '.*/3\.png' .*is cut off"),
+    'half a PNG': (
+        lambda coco: coco.image(3).write_bytes(coco.image(3).read_bytes()[:800]),
+        r"image '.*/3\.png' .*is cut off",
+    ),
+    'half a JPEG': (lambda coco: as_jpeg(coco, 0.5), r"image '.*/3\.png' .*is cut off"),
+    'nearly a JPEG': (lambda coco: as_jpeg(coco, 0.97), r"3\.png' .*is cut off"),
+    'damaged image': (damaged, r"image '.*/3\.png' cannot be decoded"),
+    'endless box': (boxes(4, 4, INF, 5), r'/\d\.png.* box.* not finite'),
     'folder for image': (
         lambda coco: (coco.image(3).unlink(), coco.image(3).mkdir()),
         r"'.*/3\.png'",
@@ -113,11 +151,11 @@ def test_spoiled_data_ends_a_run_by_the_files_name(
 
 
 def test_spoiled_image_is_named_by_a_worker_too(tmp_path, capsys, monkeypatch, coco):
-    cut(coco)
+    damaged(coco)
     config = search_config(tmp_path / 'work', coco.settings())
     config.train_dataloader.num_workers = 1
     sentence = told(lambda: run(config), capsys, monkeypatch)
-    assert re.search(r"image '.*/3\.png'", sentence), sentence
+    assert re.search(r"image '.*/3\.png' cannot be decoded", sentence), sentence
 
 
 @pytest.mark.parametrize('part', ['val', 'test'])
@@ -158,53 +196,48 @@ def rewritten(image, *options):
     return change
 
 
-def boxes(*bbox):
-    return lambda coco: coco.boxes(list(bbox))
-
-
-def one_box(*bbox):
-    def change(coco):
-        coco.data['annotations'][0] = coco.box(0, list(bbox))
-
-    return change
-
-
+# what is changed, and how many boxes of the first image are left
 HANDLED = {
-    'grey images': rewritten(lambda i: image_of(i, 1)),
-    'images of 16 bits': rewritten(lambda i: image_of(i, 3, np.uint16)),
-    'grey images of 16 bits': rewritten(lambda i: image_of(i, 1, np.uint16)),
-    'images with alpha': rewritten(lambda i: image_of(i, 4)),
-    'box without area': one_box(4, 4, 0, 0),
-    'box without width': one_box(4, 4, 0, 5),
-    'box of negative size': one_box(10, 10, -4, -4),
-    'box outside': one_box(100, 100, 5, 5),
-    'boxes half outside': boxes(-5, -5, 20, 20),
-    'boxes larger than the image': boxes(-50, -50, 200, 200),
-    'boxes thinner than a pixel': boxes(4, 4, 1, 0.5),
+    'grey images': (rewritten(lambda i: image_of(i, 1)), 1),
+    'images of 16 bits': (rewritten(lambda i: image_of(i, 3, np.uint16)), 1),
+    'grey images of 16 bits': (rewritten(lambda i: image_of(i, 1, np.uint16)), 1),
+    'images with alpha': (rewritten(lambda i: image_of(i, 4)), 1),
+    'a JPEG by the name of a PNG': (as_jpeg, 1),
+    'a JPEG with bytes behind': (lambda coco: as_jpeg(coco, behind=bytes(500)), 1),
+    'box without area': (one_box(4, 4, 0, 0), 0),
+    'box without width': (one_box(4, 4, 0, 5), 0),
+    'box of negative size': (one_box(10, 10, -4, -4), 0),
+    'box outside': (one_box(100, 100, 5, 5), 0),
+    'box of NaN': (one_box(4, NAN, 5, 5), 0),
+    'boxes half outside': (boxes(-5, -5, 20, 20), 1),
+    'boxes larger than the image': (boxes(-50, -50, 200, 200), 1),
+    'boxes thinner than a pixel': (boxes(4, 4, 1, 0.5), 0),
+    'box of no image': (box_of(image_id=99), 0),
+    'box of no category': (box_of(category_id=99), 0),
+    'no boxes': (no_boxes, 0),
 }
-
-
-def searched(folder, coco, monkeypatch):
-    """Search to the end, without the files of the result."""
-    lighten(monkeypatch)
-    config = search_config(folder, {**coco.settings(), 'filter_cfg': None})
-    config.custom_hooks = []
-    runner = build_runner(config)
-    runner.train()
-    assert (runner.iter, len(runner.train_loop.dataloader.dataset)) == (2, 4)
 
 
 @pytest.mark.parametrize('name', HANDLED)
 def test_odd_data_is_searched_with(tmp_path, monkeypatch, coco, name):
-    HANDLED[name](coco)
-    searched(tmp_path, coco, monkeypatch)
-
-
-def test_images_without_boxes_are_background_where_the_filter_keeps_them(
-    tmp_path, monkeypatch, coco
-):
-    no_boxes(coco)
-    searched(tmp_path, coco, monkeypatch)
+    change, left = HANDLED[name]
+    change(coco)
+    lighten(monkeypatch)
+    config = search_config(tmp_path, {**coco.settings(), 'filter_cfg': None})
+    config.custom_hooks = []  # without the files of the result
+    runner = build_runner(config)
+    ToyDetPack.seen.clear()
+    runner.train()
+    assert runner.iter == 2
+    source = runner.train_loop.dataloader.dataset.dataset
+    assert len(source) == COUNT
+    assert len(source.get_data_info(0)['instances']) == left
+    # 2 steps of 2 images in L + 1 views, and of 2 images of S_val
+    assert len(ToyDetPack.seen) == 2 * 2 * (3 + 1 + 1)
+    for image, found in ToyDetPack.seen:
+        assert (image.dtype, image.ndim, image.shape[2]) == (np.uint8, 3, 3)
+        assert np.isfinite(found).all()
+        assert (found[:, 2:] > found[:, :2]).all()
 
 
 @pytest.mark.parametrize('step', [dict(color_type='grayscale'), dict(to_float32=True)])

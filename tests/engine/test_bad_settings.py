@@ -43,6 +43,22 @@ WRONG = [
     (f'{OPTIM}.clip', 1, 'OptimWrapper cannot be built .*clip'),
     (f'{LOADER}.dataset.root', 'x', "train_dataloader.dataset .*'root'"),
     (f'{LOADER}.sampler.shuffled', True, "train_dataloader.sampler .*'shuffled'"),
+    (
+        'default_hooks.logger',
+        {'type': 'LoggerHook', 'every': 5},
+        'LoggerHook cannot be built .*every',
+    ),
+    (
+        SAVING,
+        {'type': 'CheckpointHook', 'intervall': 1},
+        "checkpoint .*'intervall'; did you mean 'interval'",
+    ),
+    (
+        'param_scheduler',
+        [{'type': 'MultiStepLR', 'milestone': [1]}],
+        'MultiStepLR cannot be built .*milestone',
+    ),
+    ('model.data_preprocessor', {'size': 3}, 'ToyModel cannot be .*data_preprocessor'),
     # types that are not registered
     ('model.type', 'ToyModl', 'ToyModl cannot be built .*not in the'),
     (f'{LOOP}.type', 'ddas_mm.DDASLop', 'ddas_mm.DDASLop cannot be built'),
@@ -160,20 +176,39 @@ WRONG = [
     (f'{HOOK}.image_interval', -1, 'DDASHook.image_interval .*at least 0, but is -1'),
     (f'{HOOK}.retrain', 'nowhere.py', "DDASHook.retrain 'nowhere.py' does not exist"),
     (f'{HOOK}.retrain', 5, 'DDASHook.retrain must be a str, but is 5'),
-    (
-        'default_hooks.checkpoint',
-        {'type': 'CheckpointHook', 'by_epoch': False},
-        'by_epoch',
-    ),
-    (
-        'default_hooks.checkpoint',
-        {'type': 'CheckpointHook', 'max_keep_ckpts': 1},
-        'max_keep',
-    ),
+    (SAVING, {'type': 'CheckpointHook', 'by_epoch': False}, 'by_epoch'),
+    (SAVING, {'type': 'CheckpointHook', 'max_keep_ckpts': 1}, 'max_keep'),
     ('randomness.seed', -1, 'randomness.seed.*but is -1'),
     ('randomness.seed', 'x', "randomness.seed.*but is 'x'"),
     ('randomness', 3, 'randomness must be a dict, but is 3'),
 ]
+
+TRAINING = [
+    ('optim_wrapper.optimizer.type', 'SDG', "optimizer.type 'SDG' is not a known"),
+    ('optim_wrapper.type', 'SDG', 'SDG cannot be built from the config'),
+    ('optim_wrapper.optimizer.rate', 1, 'SGD cannot be built .*rate'),
+    ('param_scheduler', [{'type': 'StepLr'}], 'StepLr cannot be built'),
+    ('model.type', 'ToyModl', 'ToyModl cannot be built'),
+    ('train_cfg', {'type': 'Loop', 'max_epochs': 1}, 'Loop cannot be built'),
+    ('custom_hooks', [{'type': 'Hok'}], 'Hok cannot be built'),
+    (f'{AUGMENT}.polcy', 1, "DDASAugment .*'polcy'; did you mean 'policy'"),
+]
+
+
+@pytest.mark.parametrize(('setting', 'value', 'message'), TRAINING)
+def test_wrong_setting_of_a_training_ends_it_by_name(
+    tmp_path, capsys, monkeypatch, setting, value, message
+):
+    work = tmp_path / 'work'
+    config = toy.search_config(work)
+    config.train_cfg = dict(by_epoch=True, max_epochs=1)
+    config.custom_hooks = []
+    policy = dict(space=dict(name='sanity'), total_prob=0.5)
+    config.train_dataloader.dataset.pipeline[0].policy = policy
+    change(config, {setting: value})
+    sentence = told(lambda: run(config), capsys, monkeypatch)
+    assert re.search(message, sentence), sentence
+    assert not work.exists()
 
 
 @pytest.mark.parametrize(

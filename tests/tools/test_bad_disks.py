@@ -1,5 +1,6 @@
 """Disks that are read-only or full: no damaged file, one sentence."""
 
+import os
 import subprocess
 
 import numpy as np
@@ -9,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
 from ddas_mm.core import read_policy
+from ddas_mm.core.policy_file import write_atomically
 from ddas_mm.engine.cli import run
 from tests import toy
 from tests.told import told
@@ -32,6 +34,18 @@ def test_work_dir_that_is_read_only(capsys, monkeypatch, disk):
     config = toy.search_config(disk / 'work')
     sentence = told(lambda: run(config), capsys, monkeypatch)
     assert f"work_dir '{disk}/work' cannot be written to: Read-only" in sentence
+
+
+def test_writing_removes_what_a_killed_writer_has_left(tmp_path):
+    names = ['.policy.json.old', '.policy.json.new', '.report.html.old', 'policy.json.']
+    for name in names:
+        (tmp_path / name).write_text('half')
+        if not name.endswith('.new'):  # may be another process's, still at work
+            os.utime(tmp_path / name, (0, 0))
+    write_atomically(tmp_path / 'policy.json', 'whole')
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {'policy.json', *names[1:]}
+    assert (tmp_path / 'policy.json').read_text() == 'whole'
 
 
 @HOOKS.register_module()
