@@ -100,7 +100,9 @@ def test_emitted_config_trains_evaluates_and_augments(searched, digits, tmp_path
         *('--policy', searched / 'policy.json', '--num-images', 2),
         cwd=tmp_path,
     )
-    assert re.search(r'trained +mAP 0\.\d{3}', result.stdout)
+    # nothing but the table: the progress is on stderr
+    assert re.fullmatch(r'trained +mAP 0\.\d{3}\npicture: both.png\n', result.stdout)
+    assert 'Epoch(test) [1/1]' in result.stderr
     assert (tmp_path / 'both.png').stat().st_size > 0
 
 
@@ -172,6 +174,7 @@ def test_benchmark_holds_a_step_against_its_floor(digits, tmp_path):
         0 < sum(float(values[part]) for part in parts) <= float(values['step']) * 1.05
     )
     assert re.search(r'step / floor, everything: +\d\.\d{3}', result.stdout)
+    assert result.stdout.startswith('medians of 2 steps')
     assert list(tmp_path.iterdir()) == []
 
 

@@ -20,7 +20,9 @@ import argparse
 import importlib.util
 import platform
 import statistics
+import sys
 import time
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import cv2
@@ -39,6 +41,7 @@ from ddas_mm.ops import (
     resolve_constants,
 )
 from ddas_mm.ops.levels import LevelMap
+from ddas_mm.progress import track
 
 _NAMES = ('mm', 'Pillow', 'Pillow*', 'albumentations')
 
@@ -186,21 +189,21 @@ def main() -> None:
         '| Pillow*, ms | albumentations, ms | ours / fastest |',
         '|---|---|--:|--:|--:|--:|--:|--:|--:|',
     ]
-    for table in args.table:
-        for name in TABLES[table]:
-            if args.ops and name not in args.ops:
-                continue
+    chosen = [(table, name) for table in args.table for name in TABLES[table]]
+    if args.ops:
+        chosen = [(table, name) for table, name in chosen if name in args.ops]
+    with redirect_stdout(sys.stderr):  # mmdet prints when it is loaded
+        for table, name in track(chosen, 'operations'):
             runners = contestants(table, name, args.level, image, boxes)
             times = paired_times(runners, args.rounds, args.milliseconds)
             lines.append(row(table, name, times))
-            print(lines[-1], flush=True)
     if not args.ops:
         speed = space_speed('coco', args.depth, image, boxes)
         lines += ['', f'Space `coco`, depth {args.depth}: {speed:,.0f} images/s.']
     text = '\n'.join(lines)
     if args.out:
         args.out.write_text(text + '\n')
-    print('\n' + text)
+    print(text)
 
 
 if __name__ == '__main__':

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ddas_mm.engine.cli import add_common_arguments, build_runner, load_config, 
 from ddas_mm.engine.gradients import ViewGradients
 from ddas_mm.engine.loop import DDASLoop
 from ddas_mm.engine.network import compute_loss, weights_last
+from ddas_mm.progress import track
 
 EXAMPLE = """example:
   python tools/analysis_tools/benchmark_search.py configs/ddas_retinanet_r50_coco.py
@@ -121,7 +123,7 @@ def measure(
     pairs = zip(epochs(loop.dataloader), loop.val_loader, strict=False)
     pairs = prefetched(pairs, loop.device)
     rows = []
-    for number in range(warmup + steps):
+    for number in track(range(warmup + steps), 'search steps and their floor'):
         wait, (data, val_batch) = seconds(lambda: next(pairs))
         again = copy.deepcopy([*data['views'], val_batch])
         spent.clear()
@@ -187,7 +189,8 @@ def main() -> None:
     config.train_cfg.compile = args.compile
     with tempfile.TemporaryDirectory() as folder:
         config.work_dir = folder
-        loop, network = build_loop(config)
+        with redirect_stdout(sys.stderr):  # what data sets tell of themselves
+            loop, network = build_loop(config)
         print(report(loop, measure(loop, network, args.steps, args.warmup)))
 
 

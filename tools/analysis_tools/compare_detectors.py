@@ -3,6 +3,7 @@
 import argparse
 import sys
 import tempfile
+from contextlib import redirect_stdout
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -11,7 +12,6 @@ import cv2
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from mmdet.apis import inference_detector
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -63,8 +63,11 @@ def evaluate(config_file: str, checkpoint: str, work_dir: str) -> tuple[float, R
     config.train_dataloader = config.train_cfg = config.optim_wrapper = None
     config.param_scheduler = config.custom_hooks = None
     config.auto_scale_lr = None
-    runner = Runner.from_cfg(config)
-    metrics = runner.test()
+    with redirect_stdout(sys.stderr):  # the log, and what COCO's evaluation prints
+        runner = Runner.from_cfg(config)
+        for log in (runner.logger, *runner.logger.handlers):
+            log.setLevel('INFO')  # how far the test is
+        metrics = runner.test()
     runner.model.cfg = config
     # a detector that finds nothing at all has no entry
     return metrics.get('coco/bbox_mAP', 0.0), runner
@@ -82,6 +85,8 @@ def draw_predictions(
     runner: Runner, num_images: int, score: float
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return pairs of picture of the truth and picture of the predictions."""
+    from mmdet.apis import inference_detector  # mmdet prints when it is loaded first
+
     dataset = runner.test_dataloader.dataset
     classes = dataset.metainfo['classes']
     pairs = []
