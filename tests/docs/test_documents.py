@@ -1,11 +1,17 @@
 """What README and docs tell people to type exists, and takes those options."""
 
+import ast
+import errno
+import io
+import os
 import re
+import runpy
 import shlex
-import subprocess
 import sys
+from contextlib import redirect_stdout
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -37,13 +43,14 @@ def commands():
 
 @cache
 def help_of(tool):
-    result = subprocess.run(
-        [sys.executable, '-W', 'ignore', ROOT / tool, '--help'],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return result.stdout
+    path, told = str(ROOT / tool), io.StringIO()
+    with (
+        patch.object(sys, 'argv', [path, '--help']),
+        redirect_stdout(told),
+        pytest.raises(SystemExit),
+    ):
+        runpy.run_path(path, run_name='tool')['main']()
+    return told.getvalue()
 
 
 def test_every_command_names_a_tool_and_its_options():
@@ -76,3 +83,46 @@ def test_python_in_documents_compiles():
         compile(text, str(page), 'exec')
         count += 1
     assert count >= 5
+
+
+def test_every_page_is_reached_from_the_readme():
+    reached, todo = set(), [ROOT / 'README.md']
+    while todo:
+        page = todo.pop()
+        if page not in reached:
+            reached.add(page)
+            links = LINK.findall(page.read_text())
+            paths = [
+                (page.parent / link).resolve() for link in links if '://' not in link
+            ]
+            todo += [path for path in paths if path.suffix == '.md']
+    assert reached >= set(PAGES)
+
+
+@cache
+def messages():
+    """Return the texts in package and tools, with … in the place of values."""
+    texts = [os.strerror(errno.ENOSPC)]
+    for path in [*(ROOT / 'ddas_mm').rglob('*.py'), *(ROOT / 'tools').glob('*.py')]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                parts = (getattr(part, 'value', None) for part in node.values)
+                texts.append(''.join(p if isinstance(p, str) else '…' for p in parts))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+    return texts
+
+
+def quoted_errors():
+    page = (ROOT / 'docs/troubleshooting.md').read_text()
+    cells = re.findall(r'^\| (`.+?`) \|', page, re.MULTILINE)
+    return [quoted for cell in cells for quoted in re.findall(r'`(.+?)`', cell)]
+
+
+@pytest.mark.parametrize('quoted', quoted_errors())
+def test_quoted_errors_are_what_is_told(quoted):
+    # values are put in where the page has …, at times a part of the sentence, too
+    parts = [part.strip(" :;,.()'") for part in quoted.split('…')]
+    assert max(map(len, parts)) > 8
+    for part in parts:
+        assert any(part in message for message in messages()), part
