@@ -118,8 +118,15 @@ def train(work_dir, dataset, train_cfg=EPOCHS, workers=0, **changes):
     """Train; return the recording model and the log."""
     runner = build(work_dir, dataset, train_cfg, workers, **changes)
     runner.train()
-    runner.train_dataloader._iterator = None  # ends persistent workers
+    end_workers(runner.train_loop)
     return runner.model, log_of(runner)
+
+
+def end_workers(loop):
+    """End persistent workers; the garbage collector would wait 5 s for each."""
+    loop.dataloader._iterator = None
+    if hasattr(loop, 'dataloader_iterator'):
+        loop.dataloader_iterator._iterator = None
 
 
 def log_of(runner):

@@ -90,7 +90,6 @@ class DDASHook(Hook):
         if isinstance(runner.train_loop, DDASLoop):
             return
         self._replay = Replay(runner)
-        self._replay.begin_step()
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Tell the workers the epoch, before they are asked for data."""

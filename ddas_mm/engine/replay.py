@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from mmengine.dataset import InfiniteSampler
 from mmengine.dist import all_reduce
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
@@ -53,7 +54,7 @@ class Replay:
     """What DDASHook does in a training.
 
     Args:
-        runner: The runner, before its DataLoader has started workers.
+        runner: The runner, before the loop has asked for data.
 
     Raises:
         SettingError: If no image would be augmented.
@@ -65,6 +66,7 @@ class Replay:
         self._loop = loop = runner.train_loop
         self.by_iter = isinstance(loop, IterBasedTrainLoop)
         self._total = loop.max_iters if self.by_iter else loop.max_epochs
+        started = self.by_iter and _stop_workers(loop)
         CLOCK.reset()
         self._policies: list[PolicyInUse] = []
         self._find_policies()
@@ -82,6 +84,9 @@ class Replay:
             step.counts.take()  # an earlier training's
         if self.by_iter:
             _follow_batches(loop, steps)
+        self.begin_step()
+        if started:  # only now is there a clock that they can follow
+            loop.dataloader_iterator._iterator = iter(loop.dataloader)
 
     def begin_step(self) -> None:
         """Tell the workers of the loop's step, before they are asked for its data."""
@@ -206,7 +211,19 @@ def _follow_batches(loop: IterBasedTrainLoop, steps: list[DDASAugment]) -> None:
     count_batches(loader, clock)
     for step in steps:
         step.clock = clock
-    iterator = loop.dataloader_iterator
-    if iterator._iterator is not None:  # MMEngine < 0.10.8 starts workers at once
-        loader._iterator = None
-        iterator._iterator = iter(loader)
+
+
+def _stop_workers(loop: IterBasedTrainLoop) -> bool:
+    """Stop workers that MMEngine before 0.10.8 starts before any hook is asked.
+
+    Returns:
+        Whether there were any, so that the loop expects an iterator that has begun.
+    """
+    loader, iterator = loop.dataloader, loop.dataloader_iterator
+    if not isinstance(loader, DataLoader) or iterator._iterator is None:
+        return False
+    loader._iterator = iterator._iterator = None
+    sampler = getattr(loader.batch_sampler, 'sampler', None)
+    if isinstance(sampler, InfiniteSampler):  # its one stream ended with its reader
+        sampler.indices = sampler._indices_of_rank()
+    return True

@@ -32,7 +32,7 @@ def loss_at(model, params, batch):
     names = [name for name, _ in model.named_parameters()]
     values = dict(zip(names, params, strict=True))
     data = {**batch, 'mode': 'loss'}
-    return torch.func.functional_call(model, values, kwargs=data)['loss']
+    return torch.func.functional_call(model, values, (), data)['loss']
 
 
 def unrolled(loop, batch, val_batch):

@@ -10,6 +10,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ddas_mm.engine.update import FUSED_SGD
 from tests import toy
 
 WAITING = ('_local_scalar_dense', 'nonzero', 'masked_select', 'is_nonzero', 'equal')
@@ -48,7 +49,9 @@ def waits_of_steps(tmp_path, **changes):
 
 def test_host_waits_only_where_numbers_are_logged(tmp_path):
     found = waits_of_steps(tmp_path)
-    assert [waited > 0 for waited in found] == [False, True, True] * 2  # 3 an epoch
+    always = 0 if FUSED_SGD else 1  # older torch: may the network step at all?
+    assert found[::3] == [always] * 2  # 3 an epoch
+    assert min(found[1::3] + found[2::3]) > always
 
 
 def test_values_of_steps_between_logs_reach_the_history(tmp_path):
@@ -164,10 +167,11 @@ def peak_bytes(function):
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         function()
     events = profiler.profiler.kineto_results.events()
-    changes = [(e.start_ns(), e.nbytes()) for e in events if e.name() == '[memory]']
+    memory = [event for event in events if event.name() == '[memory]']
+    exact = hasattr(torch._C._autograd._KinetoEvent, 'start_ns')  # not in torch 2.1
     now = peak = 0
-    for _, change in sorted(changes, key=lambda pair: pair[0]):
-        now += change
+    for event in sorted(memory, key=lambda e: e.start_ns() if exact else e.start_us()):
+        now += event.nbytes()
         peak = max(peak, now)
     return peak
 
