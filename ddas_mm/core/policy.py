@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ddas_mm.core.adam import MaskedAdam
@@ -16,7 +17,7 @@ from ddas_mm.errors import SettingError, check_number
 
 def sample_policies(
     rng: np.random.Generator, num_candidates: int, num_policies: int, depth: int
-) -> np.ndarray:
+) -> NDArray[np.int64]:
     """Draw policies uniformly over candidates, with replacement (Section 3.5.1).
 
     Args:

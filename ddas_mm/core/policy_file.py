@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ddas_mm.core.schedule import PolicySchedule
 from ddas_mm.core.space import Candidate, SearchSpace
@@ -210,7 +211,7 @@ def _candidate(value: Any, where: str) -> Candidate:
     return name, level
 
 
-def _probabilities(values: Any, source: str, name: str) -> np.ndarray:
+def _probabilities(values: Any, source: str, name: str) -> NDArray[np.float64]:
     for index, value in enumerate(_sequence(values, source, name)):
         if not _is_number(value) or not 0 <= value <= 1:
             raise SettingError(
@@ -220,7 +221,7 @@ def _probabilities(values: Any, source: str, name: str) -> np.ndarray:
     return np.array(values, dtype=np.float64)
 
 
-def _rows(values: Any, width: int, source: str) -> np.ndarray:
+def _rows(values: Any, width: int, source: str) -> NDArray[np.float64]:
     rows = []
     for index, value in enumerate(_sequence(values, source, 'op_probs')):
         row = _probabilities(value, source, f'op_probs[{index}]')

@@ -6,13 +6,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
 from ddas_mm.core.space import SearchSpace
 from ddas_mm.errors import SettingError
 
 
-def smooth_total_prob(total_prob: np.ndarray, size: int) -> np.ndarray:
+def smooth_total_prob(
+    total_prob: NDArray[np.float64], size: int
+) -> NDArray[np.float64]:
     """Return ``p_tp`` through a mean filter of size ``F_s``, edges held.
 
     Args:
@@ -22,9 +25,8 @@ def smooth_total_prob(total_prob: np.ndarray, size: int) -> np.ndarray:
     Returns:
         (T,) smoothed ``p_tp`` (Algorithm 1, line 17).
     """
-    return uniform_filter1d(
-        np.asarray(total_prob, dtype=np.float64), size=size, mode='nearest'
-    )
+    raw = np.asarray(total_prob, dtype=np.float64)
+    return np.asarray(uniform_filter1d(raw, size=size, mode='nearest'))
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class PolicyRow:
     """
 
     total_prob: float
-    op_probs: np.ndarray
+    op_probs: NDArray[np.float64]
     depth: int
 
     def draw(self, rng: np.random.Generator) -> list[int]:
@@ -51,7 +53,8 @@ class PolicyRow:
             return []
         cumulative = np.cumsum(self.op_probs)
         drawn = rng.random(self.depth) * cumulative[-1]
-        return np.searchsorted(cumulative, drawn, side='right').tolist()
+        candidates: list[int] = np.searchsorted(cumulative, drawn, 'right').tolist()
+        return candidates
 
 
 @dataclass(frozen=True)
@@ -67,16 +70,16 @@ class PolicySchedule:
     """
 
     space: SearchSpace
-    total_prob: np.ndarray
-    total_prob_raw: np.ndarray
-    op_probs: np.ndarray
+    total_prob: NDArray[np.float64]
+    total_prob_raw: NDArray[np.float64]
+    op_probs: NDArray[np.float64]
     search: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_snapshots(
         cls,
         space: SearchSpace,
-        snapshots: list[tuple[float, np.ndarray]],
+        snapshots: list[tuple[float, NDArray[np.float64]]],
         smooth: int = 1,
         search: dict[str, Any] | None = None,
     ) -> PolicySchedule:

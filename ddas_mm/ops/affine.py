@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .arrays import Array
+
 
 @dataclass(frozen=True)
 class Affine:
@@ -29,7 +31,7 @@ class Affine:
         """The part without the shift: ``(a, b, d, e)``."""
         return self.a, self.b, self.d, self.e
 
-    def forward(self, points: np.ndarray) -> np.ndarray:
+    def forward(self, points: Array) -> Array:
         """Return where input points land in the output.
 
         Args:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import Boxes, Image
 from .constants import Constants, resolve_constants
 from .kernels import Rng
 from .levels import Level
@@ -18,11 +19,11 @@ def apply_op(
     table: str,
     name: str,
     level: Level | None,
-    image: np.ndarray,
-    boxes: np.ndarray,
+    image: Image,
+    boxes: Boxes,
     rng: Rng,
     **constants: Any,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Image, Boxes]:
     """Apply one operation to an image and its boxes.
 
     The inputs are never written to; what comes back may share memory with them, so

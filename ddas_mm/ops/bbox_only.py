@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .arrays import Array
 from .boxes import crop_bounds
 from .constants import Constants
 from .kernels import Kernel, Rng
@@ -68,7 +69,7 @@ class _Canvas:
             seg_map = self.seg_map[top:bottom, left:right]
         if self.masks is None:
             return Sample(image, seg_map=seg_map)
-        masks: np.ndarray | Polygons
+        masks: Array | Polygons
         if isinstance(self.masks, np.ndarray):
             masks = self.masks[index : index + 1, top:bottom, left:right]
         else:
@@ -98,6 +99,7 @@ class _Canvas:
         return crop_bounds(self.sample.boxes[index], *self.image.shape[:2])
 
 
-def _shifted(points: np.ndarray, x: float, y: float) -> np.ndarray:
+def _shifted(points: Array, x: float, y: float) -> Array:
     """Move a polygon (2k,)."""
-    return (np.asarray(points).reshape(-1, 2) + np.array([x, y])).ravel()
+    moved: Array = np.asarray(points).reshape(-1, 2) + np.array([x, y])
+    return moved.ravel()

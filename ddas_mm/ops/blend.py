@@ -7,6 +7,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from .arrays import Array, Image
 from .bands import bands
 
 # Added before addWeighted rounds, so that it truncates; the small part keeps whole
@@ -15,11 +16,11 @@ _TRUNCATE = -0.5 + 1e-3
 
 
 def blend(
-    degenerate: np.ndarray,
-    image: np.ndarray,
+    degenerate: Image,
+    image: Image,
     factor: float,
-    image32: np.ndarray | None = None,
-) -> np.ndarray:
+    image32: Array | None = None,
+) -> Image:
     """Return ``degenerate + factor * (image - degenerate)``, clipped and truncated.
 
     float32 as in Pillow's ``Image.blend`` and in Zoph et al., which agree bit by bit.
@@ -33,19 +34,20 @@ def blend(
     """
     if _is_exact(factor):
         weights = factor, degenerate, 1 - factor, _TRUNCATE
-        return cv2.addWeighted(image, *weights, dst=degenerate)
+        cv2.addWeighted(image, *weights, dst=degenerate)
+        return degenerate
     for rows in bands(*image.shape[:2]):
         high = image[rows].astype(np.float32) if image32 is None else image32[rows]
         degenerate[rows] = _exact(degenerate[rows], high, factor)
     return degenerate
 
 
-def blend_table(degenerate: int, factor: float) -> np.ndarray:
+def blend_table(degenerate: int, factor: float) -> Array:
     """Return :func:`blend` of all 256 grey levels with one grey level, (256,) uint8."""
     return _exact(np.full(256, degenerate), np.arange(256, dtype=np.float32), factor)
 
 
-def _exact(degenerate: np.ndarray, image32: np.ndarray, factor: float) -> np.ndarray:
+def _exact(degenerate: Array, image32: Array, factor: float) -> Array:
     """Blend in float32; uses up ``image32``."""
     low = degenerate.astype(np.float32)
     image32 -= low

@@ -7,17 +7,17 @@ from functools import lru_cache
 import numpy as np
 
 from .affine import Affine
+from .arrays import Array, Boxes
 
 
-def clip_boxes(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
+def clip_boxes(boxes: Array, height: int, width: int) -> Array:
     """Clip (N, 4) boxes to the image; a box outside becomes a line on its border."""
     limits = np.array([width, height, width, height], dtype=boxes.dtype)
-    return np.minimum(np.maximum(boxes, 0), limits)
+    clipped: Array = np.minimum(np.maximum(boxes, 0), limits)
+    return clipped
 
 
-def warp_boxes(
-    boxes: np.ndarray, affine: Affine, height: int, width: int
-) -> np.ndarray:
+def warp_boxes(boxes: Boxes, affine: Affine, height: int, width: int) -> Boxes:
     """Return the clipped hulls of the moved corners; no box is dropped.
 
     The references truncate corners to whole pixels and give boxes that left the image
@@ -42,7 +42,7 @@ def warp_boxes(
 
 
 @lru_cache(maxsize=64)
-def _hull_map(affine: Affine) -> tuple[np.ndarray, np.ndarray]:
+def _hull_map(affine: Affine) -> tuple[Array, Array]:
     """(4, 4) and (4,): the hull of a moved box is ``box @ matrix + offset``.
 
     Of both ends of a side, a positive coefficient takes the nearer one to the near side
@@ -55,7 +55,7 @@ def _hull_map(affine: Affine) -> tuple[np.ndarray, np.ndarray]:
     return matrix, np.tile(origin[0], 2)
 
 
-def crop_bounds(box: np.ndarray, height: int, width: int) -> tuple[int, int, int, int]:
+def crop_bounds(box: Array, height: int, width: int) -> tuple[int, int, int, int]:
     """Return the pixels of a box as ``top, bottom, left, right`` (half-open).
 
     Zoph et al. count the last row and column in, ``min(int(y2), H - 1)``, so that the

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import cv2
 import numpy as np
 
+from .arrays import Array, Image
 from .bands import bands
 from .blend import blend, blend_table
 
@@ -19,12 +21,12 @@ _NEAR = 1e-4  # wider than the rounding of float32 sums below 256
 _ZOPH_GREY = np.append(_ZOPH_WEIGHTS.astype(np.float64) * 255.5 / 255, -_NEAR)
 
 
-def invert(image: np.ndarray) -> np.ndarray:
+def invert(image: Image) -> Image:
     """Return 255 - v (``ImageOps.invert``)."""
     return np.invert(image)
 
 
-def posterize(image: np.ndarray, bits: float) -> np.ndarray:
+def posterize(image: Image, bits: float) -> Image:
     """Keep the high ``bits`` of each value, at least one and at most eight.
 
     Today's Pillow refuses fewer than one bit, older ones returned a black image; Zoph
@@ -34,27 +36,27 @@ def posterize(image: np.ndarray, bits: float) -> np.ndarray:
     return image & np.uint8(256 - (1 << lost))
 
 
-def solarize(image: np.ndarray, threshold: float) -> np.ndarray:
+def solarize(image: Image, threshold: float) -> Image:
     """Invert values >= ``threshold``; <= 0 inverts all, >= 256 none."""
     if threshold <= 0:
         return invert(image)
     # THRESH_BINARY compares with >, and 255 - v is v with all bits turned.
     _, mask = cv2.threshold(image, int(threshold) - 1, 255, cv2.THRESH_BINARY)
-    return cv2.bitwise_xor(image, mask, dst=mask)
+    return cast(Image, cv2.bitwise_xor(image, mask, dst=mask))
 
 
-def solarize_add(image: np.ndarray, addition: float) -> np.ndarray:
+def solarize_add(image: Image, addition: float) -> Image:
     """Add ``addition`` grey levels to values below 128 and clip (A2)."""
     table = np.where(_LEVELS < 128, np.minimum(_LEVELS + int(addition), 255), _LEVELS)
-    return cv2.LUT(image, table.astype(np.uint8))
+    return _mapped(image, table.astype(np.uint8))
 
 
-def brightness(image: np.ndarray, factor: float) -> np.ndarray:
+def brightness(image: Image, factor: float) -> Image:
     """Blend with black; factor 1 is identity."""
-    return cv2.LUT(image, blend_table(0, factor))
+    return _mapped(image, blend_table(0, factor))
 
 
-def contrast(image: np.ndarray, factor: float, channel_order: str) -> np.ndarray:
+def contrast(image: Image, factor: float, channel_order: str) -> Image:
     """Blend with the mean grey level, as Pillow; factor 1 is identity.
 
     Zoph et al. blend with H * W / 256 by mistake (A5.1); we do not, in either table.
@@ -65,25 +67,25 @@ def contrast(image: np.ndarray, factor: float, channel_order: str) -> np.ndarray
         for band in (image[rows].astype(np.float32) for rows in bands(height, width))
     )
     mean = int(total / (height * width) + 0.5)
-    return cv2.LUT(image, blend_table(mean, factor))
+    return _mapped(image, blend_table(mean, factor))
 
 
-def color_pillow(image: np.ndarray, factor: float, channel_order: str) -> np.ndarray:
+def color_pillow(image: Image, factor: float, channel_order: str) -> Image:
     """Blend with the grey image (``ImageEnhance.Color``); factor 1 is identity."""
     return _blend_with_grey(image, factor, _grey_pillow, channel_order)
 
 
-def color_zoph(image: np.ndarray, factor: float, channel_order: str) -> np.ndarray:
+def color_zoph(image: Image, factor: float, channel_order: str) -> Image:
     """Blend with Zoph et al.'s grey image, which is truncated; factor 1 is identity."""
     return _blend_with_grey(image, factor, _grey_zoph, channel_order)
 
 
 def _blend_with_grey(
-    image: np.ndarray,
+    image: Image,
     factor: float,
-    grey_of: Callable[[np.ndarray, str], np.ndarray],
+    grey_of: Callable[[Array, str], Image],
     channel_order: str,
-) -> np.ndarray:
+) -> Image:
     out = np.empty_like(image, order='C')
     for rows in bands(*image.shape[:2]):
         image32 = image[rows].astype(np.float32)
@@ -93,12 +95,12 @@ def _blend_with_grey(
     return out
 
 
-def _grey_pillow(image32: np.ndarray, channel_order: str) -> np.ndarray:
+def _grey_pillow(image32: Array, channel_order: str) -> Image:
     """(H, W) uint8: in float32, where Pillow's sums of 16-bit weights are exact."""
     return _weighted(image32, _PILLOW_GREY, channel_order).astype(np.uint8)
 
 
-def _grey_zoph(image32: np.ndarray, channel_order: str) -> np.ndarray:
+def _grey_zoph(image32: Array, channel_order: str) -> Image:
     """(H, W) uint8; where a sum lies near a whole number, by float32's own steps."""
     value = _weighted(image32, _ZOPH_GREY, channel_order)
     grey = value.astype(np.uint8)
@@ -111,26 +113,24 @@ def _grey_zoph(image32: np.ndarray, channel_order: str) -> np.ndarray:
     return grey
 
 
-def _weighted(
-    image32: np.ndarray, weights: np.ndarray, channel_order: str
-) -> np.ndarray:
+def _weighted(image32: Array, weights: Array, channel_order: str) -> Array:
     """(H, W) float32: ``weights[:3] @ (R, G, B) + weights[3]``."""
     if channel_order == 'bgr':
         weights = weights[[2, 1, 0, 3]]
     return cv2.transform(image32, weights[None])
 
 
-def autocontrast_pillow(image: np.ndarray) -> np.ndarray:
+def autocontrast_pillow(image: Image) -> Image:
     """Stretch each channel to 0..255 (``ImageOps.autocontrast``, float64)."""
     return _stretch(image, np.float64)
 
 
-def autocontrast_zoph(image: np.ndarray) -> np.ndarray:
+def autocontrast_zoph(image: Image) -> Image:
     """Stretch each channel to 0..255 in float32 (A2)."""
     return _stretch(image, np.float32)
 
 
-def _stretch(image: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
+def _stretch(image: Image, dtype: type[np.floating]) -> Image:
     planes = _split(image)
     for plane in planes:
         low, high, _, _ = cv2.minMaxLoc(plane)
@@ -139,21 +139,21 @@ def _stretch(image: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
             values = _LEVELS.astype(dtype) * scale - dtype(low) * scale
             table = np.clip(values, 0, 255).astype(np.uint8)
             cv2.LUT(plane, table, dst=plane)
-    return cv2.merge(tuple(planes))
+    return _merged(planes)
 
 
-def equalize(image: np.ndarray) -> np.ndarray:
+def equalize(image: Image) -> Image:
     """Equalize each channel's histogram (``ImageOps.equalize``; Zoph et al. agree)."""
     tables = _equalizing_tables(image)
     if image.size <= _FEW_VALUES:
-        return cv2.LUT(image, np.ascontiguousarray(tables.T)[None])
+        return _mapped(image, np.ascontiguousarray(tables.T)[None])
     planes = _split(image)
     for plane, table in zip(planes, tables, strict=True):
         cv2.LUT(plane, table, dst=plane)
-    return cv2.merge(tuple(planes))
+    return _merged(planes)
 
 
-def _equalizing_tables(image: np.ndarray) -> np.ndarray:
+def _equalizing_tables(image: Image) -> Array:
     """(3, 256) uint8; the identity where one grey level fills (almost) all."""
     counts = [cv2.calcHist([image], [c], None, [256], [0, 256]) for c in range(3)]
     histogram = np.hstack(counts).T.astype(np.int64)
@@ -164,8 +164,18 @@ def _equalizing_tables(image: np.ndarray) -> np.ndarray:
     return np.where(step == 0, _LEVELS, table).astype(np.uint8)
 
 
-def _split(image: np.ndarray) -> np.ndarray:
+def _split(image: Image) -> Array:
     """(3, H, W): one array takes a quarter less time than the three of cv2.split."""
     planes = np.empty((3, *image.shape[:2]), dtype=np.uint8)
     cv2.split(image, tuple(planes))
     return planes
+
+
+def _merged(planes: Array) -> Image:
+    """(H, W, 3), the inverse of :func:`_split`."""
+    return cast(Image, cv2.merge(tuple(planes)))
+
+
+def _mapped(image: Image, table: Array) -> Image:
+    """Replace each value by the table's; OpenCV's types leave the dtype open."""
+    return cast(Image, cv2.LUT(image, table))

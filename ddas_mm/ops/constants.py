@@ -144,13 +144,13 @@ def _checked_colour(name: str, colour: Any) -> Colour | None:
             f'{name} must be one grey level or (red, green, blue) within 0..255, '
             f'but got {colour!r}'
         )
-    integers = tuple(int(value) for value in values)
-    return integers[0] if len(integers) == 1 else integers  # type: ignore[return-value]
+    first, *others = (int(value) for value in values)
+    return (first, others[0], others[1]) if others else first
 
 
 def _is_grey_level(value: Any) -> bool:
     try:
-        return 0 <= value <= 255 and int(value) == value
+        return bool(0 <= value <= 255 and int(value) == value)
     except TypeError:
         return False
 

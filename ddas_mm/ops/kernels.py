@@ -9,10 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import numpy as np
-
 from . import affine as affines
 from .affine import Affine
+from .arrays import Array, Image
 from .boxes import warp_boxes
 from .constants import Constants
 from .grid import Grid
@@ -30,7 +29,7 @@ class Rng(Protocol):
     def integers(self, low: int, high: int) -> int:
         """Return an integer in [low, high)."""
 
-    def permutation(self, n: int) -> np.ndarray:
+    def permutation(self, n: int) -> Array:
         """Return a random order of ``range(n)``."""
 
 
@@ -67,7 +66,7 @@ class Pixels:
         settings: Names of the constants that it takes by keyword.
     """
 
-    function: Callable[..., np.ndarray]
+    function: Callable[..., Image]
     settings: tuple[str, ...] = ()
 
     def __call__(

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from .affine import Affine
+from .arrays import Array
 from .bands import bands
 from .grid import Grid
 from .place import Fill
@@ -15,7 +16,7 @@ from .place import Fill
 _CACHED_PIXELS = 1 << 19  # a table takes 8 bytes a pixel: at most 64 MB are kept
 
 
-def index_table(affine: Affine, grid: Grid, height: int, width: int) -> np.ndarray:
+def index_table(affine: Affine, grid: Grid, height: int, width: int) -> Array:
     """(H, W) flat input index of each output pixel; ``H * W`` stands for outside."""
     small = height * width <= _CACHED_PIXELS
     build = _build if small else _build.__wrapped__
@@ -23,7 +24,7 @@ def index_table(affine: Affine, grid: Grid, height: int, width: int) -> np.ndarr
 
 
 @lru_cache(maxsize=16)
-def _build(affine: Affine, grid: Grid, height: int, width: int) -> np.ndarray:
+def _build(affine: Affine, grid: Grid, height: int, width: int) -> Array:
     index = np.empty((height, width), dtype=np.intp)
     x = np.arange(width)
     for rows in bands(height, width):
@@ -41,7 +42,7 @@ def _build(affine: Affine, grid: Grid, height: int, width: int) -> np.ndarray:
     return index
 
 
-def look_up(array: np.ndarray, index: np.ndarray, fill: Fill) -> np.ndarray:
+def look_up(array: Array, index: Array, fill: Fill) -> Array:
     """Return a new array of the pixels that ``index`` (H, W) points at."""
     height, width = array.shape[:2]
     if array.ndim == 2:

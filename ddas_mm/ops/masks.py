@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from .affine import Affine
+from .arrays import Array
 from .place import Move
 from .sample import Polygons
 
 
 def warp_masks(
-    masks: np.ndarray | Polygons | None,
+    masks: Array | Polygons | None,
     affine: Affine,
     move: Move,
     height: int,
     width: int,
-) -> np.ndarray | Polygons | None:
+) -> Array | Polygons | None:
     """Move all masks of an image.
 
     Args:
@@ -38,15 +39,13 @@ def warp_masks(
     ]
 
 
-def warp_polygon(
-    polygon: np.ndarray, affine: Affine, height: int, width: int
-) -> np.ndarray:
+def warp_polygon(polygon: Array, affine: Affine, height: int, width: int) -> Array:
     """Move one polygon (2k,) and clip it; outside of the image it has no area left."""
     moved = affine.forward(np.asarray(polygon).reshape(-1, 2))
     return clip_polygon(moved, height, width).ravel()
 
 
-def clip_polygon(points: np.ndarray, height: int, width: int) -> np.ndarray:
+def clip_polygon(points: Array, height: int, width: int) -> Array:
     """Cut a polygon to the image, side by side (Sutherland and Hodgman).
 
     Args:
@@ -70,7 +69,7 @@ def clip_polygon(points: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.clip(clipped, 0, limits)
 
 
-def _cut(points: np.ndarray, axis: int, limit: float, sign: int) -> np.ndarray:
+def _cut(points: Array, axis: int, limit: float, sign: int) -> Array:
     """Keep the part of a polygon where ``sign * (coordinate - limit) >= 0``."""
     depth = sign * (points[:, axis] - limit)
     inside = depth >= 0
@@ -84,5 +83,5 @@ def _cut(points: np.ndarray, axis: int, limit: float, sign: int) -> np.ndarray:
     crossings = points + share[:, None] * (following - points)
     # Each point, where kept, is followed by its edge's crossing, where there is one.
     candidates = np.stack([points, crossings], axis=1).reshape(-1, 2)
-    kept = np.stack([inside, crosses], axis=1).ravel()
+    kept: Array = np.stack([inside, crosses], axis=1).ravel()
     return candidates[kept]

@@ -6,15 +6,17 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .arrays import Array
+
 Fill = int | tuple[int, int, int]
-Move = Callable[[np.ndarray, Fill], np.ndarray]
+Move = Callable[[Array, Fill], Array]
 """Takes an array (H, W) or (H, W, 3) uint8 and a fill; may return its input."""
 
 Span = tuple[int, int, int]
 """Output range and shift of one axis: ``out[i] = in[i + shift]``, start <= i < stop."""
 
 
-def span(index: np.ndarray, size: int) -> Span:
+def span(index: Array, size: int) -> Span:
     """Return the part of an axis that has input, from (n,) indices in a row."""
     valid = np.flatnonzero((index >= 0) & (index < size))
     if len(valid) == 0:
@@ -24,8 +26,8 @@ def span(index: np.ndarray, size: int) -> Span:
 
 
 def place(
-    array: np.ndarray, rows: Span, columns: Span, height: int, width: int, fill: Fill
-) -> np.ndarray:
+    array: Array, rows: Span, columns: Span, height: int, width: int, fill: Fill
+) -> Array:
     """Put part of an array on a canvas; returns ``array`` where nothing would move."""
     y0, y1, dy = rows
     x0, x1, dx = columns
@@ -36,14 +38,14 @@ def place(
     return out
 
 
-def filled(like: np.ndarray, height: int, width: int, fill: Fill) -> np.ndarray:
+def filled(like: Array, height: int, width: int, fill: Fill) -> Array:
     """Return an empty canvas with the dtype and channels of ``like``."""
     out = np.empty((height, width, *like.shape[2:]), dtype=like.dtype)
     paint(out, fill)
     return out
 
 
-def paint(area: np.ndarray, fill: Fill) -> None:
+def paint(area: Array, fill: Fill) -> None:
     """Write one colour over an array (H, W[, 3])."""
     # Whole lines are many times faster than three values at a time.
     line = np.empty(area.shape[1:], dtype=area.dtype)

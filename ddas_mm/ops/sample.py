@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-Polygons = list[list[np.ndarray]]
+from .arrays import Array, Boxes, Image
+
+Polygons = list[list[Array]]
 
 
-def _no_boxes() -> np.ndarray:
+def _no_boxes() -> Boxes:
     return np.zeros((0, 4), dtype=np.float32)
 
 
@@ -32,10 +34,10 @@ class Sample:
         ValueError: An array's shape does not fit.
     """
 
-    image: np.ndarray
-    boxes: np.ndarray = field(default_factory=_no_boxes)
-    masks: np.ndarray | Polygons | None = None
-    seg_map: np.ndarray | None = None
+    image: Image
+    boxes: Boxes = field(default_factory=_no_boxes)
+    masks: Array | Polygons | None = None
+    seg_map: Array | None = None
 
     def __post_init__(self) -> None:
         image = self.image

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from .arrays import Array
 from .grid import Grid, Row
 from .place import Fill, Move, filled
 
@@ -27,7 +28,7 @@ def plan_shear(row: Row, grid: Grid, height: int, width: int) -> Move:
     # Copied last, and after the lines were cleared: they replace what went before.
     ties, tie_runs = _tied_lines(row, grid, height, width)
 
-    def move(array: np.ndarray, fill: Fill) -> np.ndarray:
+    def move(array: Array, fill: Fill) -> Array:
         out = filled(array, height, width, fill)
         for lines, target, source in runs:
             out[lines, target] = array[lines, source]
@@ -55,7 +56,7 @@ def _shifted_lines(row: Row, grid: Grid, height: int, width: int) -> Iterator[Ru
 
 def _tied_lines(
     row: Row, grid: Grid, height: int, width: int
-) -> tuple[np.ndarray, list[Run]]:
+) -> tuple[Array, list[Run]]:
     """Cut lines whose shift changes on the way into pieces with one shift each."""
     ties = grid.ties(row, np.arange(height))
     if len(ties) == 0:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from .affine import Affine
+from .arrays import Array
 from .grid import Grid, Row
 from .lookup import index_table, look_up
 from .place import Move, place, span
@@ -72,19 +73,19 @@ _TURNS: dict[tuple[float, float, float, float], Callable[..., Move]] = {
 }
 
 
-def _flipped(array: np.ndarray) -> np.ndarray:
+def _flipped(array: Array) -> Array:
     if array.dtype == np.uint8:
         return cv2.flip(array, 1)
     return np.ascontiguousarray(array[:, ::-1])
 
 
-def _rotated(array: np.ndarray) -> np.ndarray:
+def _rotated(array: Array) -> Array:
     if array.dtype == np.uint8:
         return cv2.rotate(array, cv2.ROTATE_90_COUNTERCLOCKWISE)
     return np.ascontiguousarray(np.rot90(array))
 
 
-def _transposed(array: np.ndarray) -> np.ndarray:
+def _transposed(array: Array) -> Array:
     if array.dtype == np.uint8:
         return cv2.transpose(array)
     return np.ascontiguousarray(array.T)
