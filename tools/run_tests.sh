@@ -12,13 +12,13 @@ esac
 
 bash tools/setup_env.sh "$stack"
 bin=$(bash tools/setup_env.sh --where "$stack")/bin
-echo '[tests] ruff check'
-"$bin/ruff" check .
-echo '[tests] ruff format --check'
-"$bin/ruff" format --check .
 if [[ $stack == default ]]; then # numpy and torch of the classic stack are typed otherwise
-  echo '[tests] mypy ddas_mm/core ddas_mm/ops'
-  "$bin/mypy" ddas_mm/core ddas_mm/ops
+  if git rev-parse --git-dir >/dev/null 2>&1; then
+    echo '[tests] pre-commit run --all-files'
+    PATH=$bin:$PATH "$bin/pre-commit" run --all-files --show-diff-on-failure --color never
+  else
+    echo '[tests] no git checkout: without the checks of .pre-commit-config.yaml'
+  fi
 fi
 # Side by side, one thread each; a file's tests stay together and share what they made.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
