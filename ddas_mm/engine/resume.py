@@ -35,7 +35,7 @@ def prepare_resume(config: Config) -> str | None:
             _take_seed(config, _read_named(config.load_from))
         return None
     damaged = []
-    for path in _newest_first(config):
+    for path in newest_first(config):
         checkpoint = _read(path)
         if checkpoint is not None:
             config.load_from = str(path)
@@ -82,7 +82,7 @@ def check_fits(
     return state
 
 
-def _newest_first(config: Config) -> Iterator[Path]:
+def newest_first(config: Config) -> Iterator[Path]:
     """Yield the run's checkpoints, the last written first."""
     work_dir = Path(config.work_dir)
     folders = {work_dir}
