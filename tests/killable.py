@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 
 import numpy as np
 import torch
@@ -66,6 +67,17 @@ class KillHook(Hook):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+@HOOKS.register_module()
+class PauseHook(Hook):
+    """Stands still before a step that the test chose, until it is told to end."""
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        step, rank = json.loads(os.environ.get('PAUSE', '[-1, 0]'))
+        if (runner.iter, runner.rank) == (step, rank):
+            print('paused', flush=True)
+            time.sleep(60)
+
+
 def write_config(folder, workers=0, ranks=1, seed=3):
     folder.mkdir(parents=True)
     config = toy.search_config(folder / 'work', **SETTINGS)
@@ -74,7 +86,7 @@ def write_config(folder, workers=0, ranks=1, seed=3):
     config.train_dataloader.persistent_workers = workers > 0
     config.train_dataloader.batch_size = 2 // ranks
     config.train_cfg.policy_dataloader.batch_size = 2 // ranks
-    config.custom_hooks.append(dict(type='KillHook'))
+    config.custom_hooks += [dict(type='KillHook'), dict(type='PauseHook')]
     config.dump(folder / 'search.py')
     return str(folder / 'search.py')
 

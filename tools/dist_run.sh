@@ -1,12 +1,22 @@
 #!/usr/bin/env bash
-# bash tools/dist_run.sh TOOL CONFIG GPUS [arguments of tools/TOOL.py]
-# What dist_search.sh and dist_train.sh share.
-# Several nodes: NNODES, NODE_RANK, MASTER_ADDR and PORT in the environment.
+# Run a tool in several processes, one per GPU: what dist_search.sh and dist_train.sh do.
+#
+# usage: bash tools/dist_run.sh TOOL CONFIG GPUS [arguments of tools/TOOL.py]
+#
+# TOOL is search, train or test; GPUS is the number of processes per node. In the
+# environment, for several nodes: NNODES, NODE_RANK, MASTER_ADDR and PORT; PYTHON is the
+# interpreter (python).
+#
+# examples:
+#   bash tools/dist_run.sh search configs/ddas_retinanet_r50_coco.py 4
+#   bash tools/dist_run.sh test CONFIG 4 work_dirs/NAME/epoch_12.pth
 set -euo pipefail
+source "$(dirname "$0")/usage.sh"
 
-TOOL=${1:?the tool is missing}
-CONFIG=${2:?the config file is missing}
-GPUS=${3:?the number of processes per node is missing}
+(($# >= 3)) || misused 'TOOL, CONFIG and GPUS are needed'
+[[ $1 == search || $1 == train || $1 == test ]] || misused "TOOL is search, train or test, not '$1'"
+[[ -v DDAS_COMMAND ]] || note_command NNODES NODE_RANK MASTER_ADDR PORT PYTHON
+TOOL=$1 CONFIG=$2 GPUS=$3
 NNODES=${NNODES:-1}
 NODE_RANK=${NODE_RANK:-0}
 PORT=${PORT:-29500}
@@ -30,7 +40,7 @@ if ! command -v nvidia-smi >/dev/null; then
   export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((threads > 0 ? threads : 1))}
 fi
 
-exec "${PYTHON:-python}" -m torch.distributed.run \
+exec "${PYTHON:-python}" "$(dirname "$0")/torchrun.py" \
   --nnodes="$NNODES" \
   --node_rank="$NODE_RANK" \
   --master_addr="$MASTER_ADDR" \

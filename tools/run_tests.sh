@@ -1,8 +1,13 @@
 #!/usr/bin/env bash
 # Set the environment up, then check lint, format, types and tests.
 #
-#   bash tools/run_tests.sh [default|classic] [pytest arguments ...]
+# usage: bash tools/run_tests.sh [default|classic] [arguments of pytest]
+#
+# examples:
+#   bash tools/run_tests.sh
+#   bash tools/run_tests.sh classic -k estimator
 set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/usage.sh"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 stack=default

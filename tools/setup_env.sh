@@ -2,17 +2,27 @@
 # Make a stack's virtual environment, or bring it up to date. Safe to run again
 # at any time: it goes on where an interrupted run stopped.
 #
-#   bash tools/setup_env.sh [default|classic]
-#   bash tools/setup_env.sh --where [default|classic]    print the environment's folder
+# usage: bash tools/setup_env.sh [default|classic]
+#        bash tools/setup_env.sh --where [default|classic]
+#
+# --where         print the environment's folder, and do nothing
+#
+# In the environment:
 #
 # DDAS_VENV       the environment's folder (default .venv, or .venv-classic)
 # PYTHON          the interpreter that makes it (default python3)
 # XDG_CACHE_HOME  where compiled mmcv wheels are kept (default ~/.cache)
+#
+# examples:
+#   bash tools/setup_env.sh && source .venv/bin/activate
+#   DDAS_VENV=/venvs/ddas_classic bash tools/setup_env.sh classic
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build_folder=  # removed at exit
 
+# shellcheck source=tools/usage.sh
+source "$root/tools/usage.sh"
 # shellcheck source=tools/setup_mmcv.sh
 source "$root/tools/setup_mmcv.sh"
 
@@ -35,7 +45,7 @@ choose_stack() {
       mm_packages=$root/requirements/mminstall_classic.txt
       venv=${DDAS_VENV:-.venv-classic}
       ;;
-    *) die "the stack is 'default' or 'classic', but got '$1'" ;;
+    *) misused "the stack is 'default' or 'classic', but got '$1'" ;;
   esac
   stack=$1
   [[ $venv == /* ]] || venv=$root/$venv
@@ -193,7 +203,7 @@ check_imports() {
 main() {
   local where=no wanted
   [[ ${1:-} == --where ]] && where=yes && shift
-  (($# <= 1)) || die 'usage: bash tools/setup_env.sh [--where] [default|classic]'
+  (($# <= 1)) || misused 'it takes one stack'
   choose_stack "${1:-default}"
   [[ $where == no ]] || { echo "$venv" && return; }
   if ! is_ready; then

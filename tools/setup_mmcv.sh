@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+# shellcheck shell=bash
 # Sourced by setup_env.sh: which of mmcv's operations this machine can build, and
 # the wheel of them. The wheel is kept in a user cache keyed by Python, torch and
 # mmcv version: pip's own cache does not know which torch a wheel was built for.

@@ -5,10 +5,15 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+if __name__ == '__main__':
+    from ddas_mm.interrupt import quit_early
+
+    quit_early()
 
 from mmengine.config import Config
 from mmengine.evaluator import DumpResults
 
+from ddas_mm.command_line import ToolParser
 from ddas_mm.engine.cli import (
     add_common_arguments,
     build_runner,
@@ -17,14 +22,16 @@ from ddas_mm.engine.cli import (
 )
 from ddas_mm.errors import SettingError
 
+EXAMPLES = """examples:
+  python tools/test.py CONFIG work_dirs/run/epoch_12.pth
+  python tools/test.py CONFIG work_dirs/run/epoch_12.pth --show-dir pictures
+  bash tools/dist_run.sh test CONFIG 8 work_dirs/run/epoch_12.pth
+"""
+
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog='example:\n  python tools/test.py CONFIG work_dirs/run/epoch_12.pth',
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = ToolParser(__doc__, EXAMPLES)
     add_common_arguments(parser)
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--out', metavar='FILE.pkl', help='file for the predictions')

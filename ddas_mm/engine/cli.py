@@ -13,18 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from ddas_mm.command_line import ToolParser
 from ddas_mm.engine.checks import check_any_run
 from ddas_mm.engine.config_file import read_config
 from ddas_mm.engine.data_root import set_data_root
 from ddas_mm.engine.emit import HOOK, find_dicts
 from ddas_mm.engine.environment import check_environment
+from ddas_mm.engine.farewell import hold_while_saving, told_how_to_go_on
+from ddas_mm.engine.options import Settings, merge_options
 from ddas_mm.engine.resume import is_checkpoint, prepare_resume
 from ddas_mm.engine.sentences import causes_named, sentence_of
 from ddas_mm.errors import SettingError
+from ddas_mm.interrupt import Interrupted, interruptible, is_interrupted
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +43,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=Settings,
         metavar='KEY=VALUE',
         help='override settings, e.g. train_dataloader.batch_size=2',
     )
@@ -69,13 +73,9 @@ def _add_train_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def train_parser(description: str, epilog: str) -> argparse.ArgumentParser:
+def train_parser(description: str | None, epilog: str) -> ToolParser:
     """Return the parser of a training or a search."""
-    parser = argparse.ArgumentParser(
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = ToolParser(description, epilog)
     add_common_arguments(parser)
     _add_train_arguments(parser)
     return parser
@@ -96,7 +96,7 @@ def load_config(args: argparse.Namespace) -> Config:
         for hook in find_dicts(config.get('custom_hooks') or [], HOOK):
             hook['data_root'] = args.data_root
     if args.cfg_options is not None:
-        config.merge_from_dict(args.cfg_options)
+        merge_options(config, args.cfg_options)
     _drop_worker_settings(config)
     if args.work_dir is not None:
         config.work_dir = args.work_dir
@@ -141,29 +141,47 @@ def build_runner(config: Config) -> Runner:
 
 
 def run_tool(main: Callable[[], None]) -> None:
-    """Run a tool; a setting that is not usable ends it with one sentence."""
-    try:
-        main()
-    except Exception as error:
-        sentence = sentence_of(error)
-        if sentence is None:
-            raise
-        print(f'{Path(sys.argv[0]).name}: error: {sentence}', file=sys.stderr)
-        sys.exit(2)
-    finally:
-        if torch.distributed.is_initialized():
-            # The network's wrapper keeps the group, and so the group's threads, alive.
-            # Those that Python's own end meets may abort the process.
-            gc.collect()
-            torch.distributed.destroy_process_group()
+    """Run a tool; a setting that is not usable ends it with one sentence.
+
+    Ctrl-C and SIGTERM end it as :func:`ddas_mm.interrupt.interruptible` says.
+    """
+    with interruptible():
+        try:
+            main()
+        except Exception as error:
+            sentence = sentence_of(error)
+            if sentence is None or is_interrupted():
+                raise
+            print(f'{Path(sys.argv[0]).name}: error: {sentence}', file=sys.stderr)
+            sys.exit(2)
+        finally:
+            if not is_interrupted():
+                _leave_group()
+
+
+def _leave_group() -> None:
+    if torch.distributed.is_initialized():
+        # The network's wrapper keeps the group, and so the group's threads, alive.
+        # Those that Python's own end meets may abort the process.
+        gc.collect()
+        torch.distributed.destroy_process_group()
 
 
 def run(config: Config) -> None:
     """Run a training or a search; nothing is left of one that could not start."""
-    with nothing_left_on_error(config.work_dir), causes_named(config):
+    with (
+        nothing_left_on_error(config.work_dir),
+        causes_named(config),
+        told_how_to_go_on(config),
+    ):
         runner = build_runner(config)
         check_any_run(runner)
-        runner.train()
+        hold_while_saving(runner)
+        try:
+            runner.train()
+        except Interrupted:
+            runner.visualizer.close()  # what it has not written or sent yet
+            raise
 
 
 @contextmanager

@@ -15,9 +15,11 @@ from mmengine.config import Config
 from ddas_mm.core.policy_file import write_atomically
 from ddas_mm.engine.cli import load_config, train_parser
 from ddas_mm.errors import SettingError
+from ddas_mm.interrupt import last_words
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 SETTINGS = 'run_settings.py'
+PATIENCE = 10  # seconds that a tool has to end before it is told to
 LOG_TAIL = 15  # lines shown of a run that failed
 
 
@@ -75,6 +77,8 @@ class Run:
     def call(self, tool: str, *arguments: str) -> None:
         """Run ``tools/<tool>.py`` on the config; its output goes to ``<tool>.log``.
 
+        If this process is told to end, the tool ends first.
+
         Args:
             tool: ``search``, ``train`` or ``test``.
             arguments: What the tool gets behind the config.
@@ -85,8 +89,8 @@ class Run:
         work_dir = ('--work-dir', str(self.folder))  # arguments may name another
         words = [*launch_words(self, tool), *work_dir, *arguments, *self.options]
         path = self.folder / f'{tool}.log'
-        with path.open('a') as log:
-            code = subprocess.run(words, stdout=log, stderr=log, check=False).returncode
+        with path.open('a') as log, last_words(_again):
+            code = _finish(subprocess.Popen(words, stdout=log, stderr=log))
         if code != 0:
             tail = path.read_text(errors='replace').splitlines()[-LOG_TAIL:]
             raise RunFailed(
@@ -94,6 +98,26 @@ class Run:
                     [*tail, f'failed ({code}): {shlex.join(words)}', f'see {path}']
                 )
             )
+
+
+def _finish(process: subprocess.Popen) -> int:
+    """Wait for a tool, also where this process is told to end; return its status."""
+    try:
+        return process.wait()
+    except BaseException:
+        try:
+            # A Ctrl-C in the terminal has reached it, too, and it ends by itself.
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            process.wait()
+        raise
+
+
+def _again() -> str:
+    """Return what a tool of several runs says when it is stopped."""
+    command = shlex.join(sys.orig_argv)
+    return f'what is done is kept; the same command goes on:\n  {command}'
 
 
 def launch_words(run: Run, tool: str) -> list[str]:
@@ -134,6 +158,9 @@ def add_run_arguments(parser: argparse.ArgumentParser, work_dir: str) -> None:
         f'unfinished goes on (default {work_dir})',
     )
     parser.add_argument(
+        '--data-root', metavar='DIR', help='root of the data of all given configs'
+    )
+    parser.add_argument(
         '--cfg-options',
         nargs='+',
         default=[],
@@ -145,7 +172,7 @@ def add_run_arguments(parser: argparse.ArgumentParser, work_dir: str) -> None:
 def plan_runs(
     config: str,
     args: argparse.Namespace,
-    data_root: str | None,
+    data_root: str | None = None,
     name: str | None = None,
     launcher: str | None = None,
 ) -> list[Run]:
@@ -154,12 +181,13 @@ def plan_runs(
     Args:
         config: The config file.
         args: What :func:`add_run_arguments` has read.
-        data_root: ``--data-root`` of the tools, or None.
+        data_root: Root of its data, where it is not ``--data-root``.
         name: What tables call the config; the file's name if None.
         launcher: See :func:`launch_words`.
     """
     name = name or Path(config).stem
-    options = ['--data-root', data_root] if data_root is not None else []
+    root = args.data_root if data_root is None else data_root
+    options = ['--data-root', root] if root is not None else []
     if args.cfg_options:
         options += ['--cfg-options', *args.cfg_options]
     return [

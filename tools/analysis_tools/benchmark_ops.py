@@ -1,7 +1,5 @@
 """Measure every operation beside mmcv's, Pillow's and albumentations' of the same name.
 
-    python tools/analysis_tools/benchmark_ops.py [--level 6] [--out table.md]
-
 One core, one process. In each of ``--rounds`` rounds every contestant works for about
 ``--milliseconds``, in changing order; times are medians over the rounds, ratios are
 medians of the ratios within a round.
@@ -25,12 +23,20 @@ import time
 from contextlib import redirect_stdout
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+if __name__ == '__main__':
+    from ddas_mm.interrupt import quit_early
+
+    quit_early()
+
 import cv2
 import numpy as np
 import PIL
 from benchmark_peers import Contestant, albumentations_peer, mm_peer, pillow_operation
 from PIL import Image
 
+from ddas_mm.command_line import ToolParser
+from ddas_mm.interrupt import interruptible
 from ddas_mm.ops import (
     SPACES,
     TABLES,
@@ -43,12 +49,16 @@ from ddas_mm.ops import (
 from ddas_mm.ops.levels import LevelMap
 from ddas_mm.progress import track
 
+EXAMPLES = """examples:
+  python tools/analysis_tools/benchmark_ops.py --out table.md
+  python tools/analysis_tools/benchmark_ops.py --table detection --ops Rotate_BBox
+"""
 _NAMES = ('mm', 'Pillow', 'Pillow*', 'albumentations')
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = ToolParser(__doc__, EXAMPLES)
     parser.add_argument('--level', type=float, default=6)
     parser.add_argument('--size', type=int, nargs=2, default=(640, 480), metavar='N')
     parser.add_argument('--boxes', type=int, default=10)
@@ -168,6 +178,7 @@ def space_speed(
     return statistics.median(speeds)
 
 
+@interruptible()
 def main() -> None:
     """Measure and print."""
     args = parse_args()

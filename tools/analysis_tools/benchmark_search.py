@@ -13,11 +13,16 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+if __name__ == '__main__':
+    from ddas_mm.interrupt import quit_early
+
+    quit_early()
 
 import torch
 from mmengine.model import is_model_wrapper
 from torch import nn
 
+from ddas_mm.command_line import ToolParser
 from ddas_mm.data.prefetch import prefetched
 from ddas_mm.engine.cli import add_common_arguments, build_runner, load_config, run_tool
 from ddas_mm.engine.gradients import ViewGradients
@@ -25,7 +30,7 @@ from ddas_mm.engine.loop import DDASLoop
 from ddas_mm.engine.network import compute_loss, weights_last
 from ddas_mm.progress import track
 
-EXAMPLE = """example:
+EXAMPLES = """examples:
   python tools/analysis_tools/benchmark_search.py configs/ddas_retinanet_r50_coco.py
   python tools/analysis_tools/benchmark_search.py configs/ddas_wrn40-2_cifar10.py \\
       --amp --compile --cfg-options train_dataloader.num_workers=0
@@ -39,11 +44,7 @@ PARTS = {
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = ToolParser(__doc__, EXAMPLES)
     add_common_arguments(parser)
     parser.add_argument('--steps', type=int, default=10, help='timed steps')
     parser.add_argument('--warmup', type=int, default=2, help='steps before them')

@@ -6,9 +6,14 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+if __name__ == '__main__':
+    from ddas_mm.interrupt import quit_early
+
+    quit_early()
 
 from mmengine.config import Config
 
+from ddas_mm.command_line import ToolParser
 from ddas_mm.core import PolicySchedule, SearchSpace, read_policy
 from ddas_mm.data.examples import Examples
 from ddas_mm.data.space import build_space
@@ -32,11 +37,7 @@ config or by --policy, samples of it at --epoch are (candidates with --candidate
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = ToolParser(__doc__, EXAMPLES)
     add_common_arguments(parser)
     parser.add_argument('--out', type=Path, metavar='PNG', help='file to write')
     parser.add_argument(

@@ -11,10 +11,15 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+if __name__ == '__main__':
+    from ddas_mm.interrupt import quit_early
+
+    quit_early()
 
 import numpy as np
 from scipy import stats
 
+from ddas_mm.command_line import ToolParser
 from ddas_mm.core.policy_file import write_atomically
 from ddas_mm.engine.cli import run_tool
 from ddas_mm.engine.runs import (
@@ -45,18 +50,13 @@ COLUMNS = ('config', 'seeds', 'mean', '95 % low', '95 % high', 'hours', 'process
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = ToolParser(__doc__, EXAMPLES)
     parser.add_argument(
         'configs',
         nargs='+',
         metavar='[NAME=]CONFIG',
         help='training configs; NAME is what the table calls one (the file name)',
     )
-    parser.add_argument('--data-root', metavar='DIR', help='root of all data')
     parser.add_argument(
         '--metric', help=f'what to compare (default: {" or ".join(HEADLINE)})'
     )
@@ -183,7 +183,7 @@ def plan(args: argparse.Namespace) -> list[Run]:
     for word in args.configs:
         name, found, config = word.rpartition('=')
         named.append(plan_runs(
-            config, args, args.data_root, name if found else None, args.launcher
+            config, args, name=name if found else None, launcher=args.launcher
         ))  # fmt: skip
     runs = [run for group in zip(*named, strict=True) for run in group]
     check_names(runs)

@@ -7,6 +7,10 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+if __name__ == '__main__':
+    from ddas_mm.interrupt import quit_early
+
+    quit_early()
 
 import cv2
 import numpy as np
@@ -15,12 +19,13 @@ from matplotlib.figure import Figure
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from ddas_mm.command_line import ToolParser
 from ddas_mm.core import PolicySchedule, read_policy
 from ddas_mm.engine.cli import run_tool
 from ddas_mm.errors import SettingError
 from ddas_mm.visualization.plots import draw_op_probs, draw_total_prob
 
-EXAMPLE = """example:
+EXAMPLES = """examples:
   python tools/analysis_tools/compare_detectors.py \\
       --run 'with the policy' work_dirs/a/config.py work_dirs/a/epoch_20.pth \\
       --run 'without' work_dirs/b/config.py work_dirs/b/epoch_20.pth \\
@@ -32,11 +37,7 @@ ZOOM = 3
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = ToolParser(__doc__, EXAMPLES)
     parser.add_argument(
         '--run',
         nargs=3,

@@ -9,7 +9,12 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+if __name__ == '__main__':
+    from ddas_mm.interrupt import quit_early
 
+    quit_early()
+
+from ddas_mm.command_line import ToolParser
 from ddas_mm.core.policy_file import write_atomically
 from ddas_mm.engine.cli import run_tool
 from ddas_mm.errors import SettingError
@@ -25,11 +30,7 @@ EXAMPLES = """examples:
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = ToolParser(__doc__, EXAMPLES)
     parser.add_argument('policy', help='policy.json, or a config with ddas_policy')
     parser.add_argument('--to', required=True, choices=list(TARGETS), dest='target')
     parser.add_argument(

@@ -4,17 +4,21 @@ The paper's Table 6 compares a searched schedule with its last p_tp, its last p_
 the last of both, as in AutoAugment, in all epochs.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+if __name__ == '__main__':
+    from ddas_mm.interrupt import quit_early
 
+    quit_early()
+
+from ddas_mm.command_line import ToolParser
 from ddas_mm.core import read_policy, write_policy
 from ddas_mm.engine.cli import run_tool
 from ddas_mm.errors import SettingError
 
-EXAMPLE = """example:
+EXAMPLES = """examples:
   python tools/analysis_tools/hold_policy.py work_dirs/NAME/policy.json \\
       --hold total_prob op_probs --out work_dirs/NAME/policy_last_row.json
 """
@@ -23,11 +27,7 @@ PARTS = ('total_prob', 'op_probs')
 
 def main() -> None:
     """Write the policy with the last values of the chosen parts in every row."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = ToolParser(__doc__, EXAMPLES)
     parser.add_argument('policy', help='the policy.json of a search')
     parser.add_argument('--hold', nargs='+', choices=PARTS, default=PARTS)
     parser.add_argument('--out', required=True, metavar='FILE')

@@ -7,10 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+if __name__ == '__main__':
+    from ddas_mm.interrupt import quit_early
+
+    quit_early()
 
 import numpy as np
 from mmengine.config import Config
 
+from ddas_mm.command_line import ToolParser
 from ddas_mm.core import PolicySchedule, policy_from_dict, read_policy
 from ddas_mm.engine.cli import run_tool
 from ddas_mm.engine.emit import AUGMENT, find_dicts
@@ -25,11 +30,7 @@ EXAMPLES = """examples:
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = ToolParser(__doc__, EXAMPLES)
     parser.add_argument(
         'policy', nargs='+', help='policy.json or emitted config; two to compare'
     )

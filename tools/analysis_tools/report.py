@@ -5,7 +5,12 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+if __name__ == '__main__':
+    from ddas_mm.interrupt import quit_early
 
+    quit_early()
+
+from ddas_mm.command_line import ToolParser
 from ddas_mm.engine.cli import run_tool
 from ddas_mm.engine.report import REPORT, report_work_dir
 from ddas_mm.errors import SettingError
@@ -21,11 +26,7 @@ The pictures need the data of the search; without it the report comes without th
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = ToolParser(__doc__, EXAMPLES)
     parser.add_argument('work_dir', type=Path, help="a search's work_dir")
     parser.add_argument(
         '--out', type=Path, metavar='HTML', help=f'(default: WORK_DIR/{REPORT})'

@@ -12,11 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+if __name__ == '__main__':
+    from ddas_mm.interrupt import quit_early
+
+    quit_early()
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ddas_mm.command_line import ToolParser
 from ddas_mm.core import PolicySchedule, read_policy
 from ddas_mm.core.policy_file import write_atomically
 from ddas_mm.engine.cli import run_tool
@@ -80,11 +85,7 @@ def judge(schedule: PolicySchedule, planted: str) -> Verdict:
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = ToolParser(__doc__, EXAMPLES)
     parser.add_argument(
         'configs',
         nargs='*',
@@ -100,9 +101,6 @@ def parse_args() -> argparse.Namespace:
         help='CIFAR-10 as class folders of images, train/<class>/*, or a tar archive '
         'of them; needed unless it lies where the config looks for it',
     )
-    parser.add_argument(
-        '--data-root', metavar='DIR', help='root of the data of all given configs'
-    )
     parser.add_argument('--planted', help="instead of the configs' own")
     parser.add_argument('--ratio', type=float, default=1.5, help='least ratio to pass')
     add_run_arguments(parser, 'work_dirs/sanity_check')
@@ -110,7 +108,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def find_data(runs: list[Run], args: argparse.Namespace) -> str | None:
-    """Return the data root that a config needs in place of its own, or make the data.
+    """Return the data root that a config needs in place of others, or make the data.
 
     Raises:
         SettingError: If there is no data and none can be made.
@@ -119,7 +117,7 @@ def find_data(runs: list[Run], args: argparse.Namespace) -> str | None:
     if root.name == 'cifar10' and args.cifar10 is not None:
         return str(class_folders(args.cifar10, Path(args.work_dir) / 'data'))
     if root.exists():
-        return args.data_root
+        return None
     if root.name == 'digits':
         root.parent.mkdir(parents=True, exist_ok=True)
         digits.generate(root, DIGITS)
@@ -128,7 +126,7 @@ def find_data(runs: list[Run], args: argparse.Namespace) -> str | None:
             f'{runs[0].config!r} needs CIFAR-10 in {str(root)!r}, as class folders of '
             'images; give such a folder, or a tar archive of one, with --cifar10'
         )
-    return args.data_root
+    return None
 
 
 def class_folders(path: Path, parent: Path) -> Path:
@@ -200,7 +198,7 @@ def plan_checks(args: argparse.Namespace) -> list[list[Run]]:
     """Return the runs of each config, with their data in place."""
     checks = []
     for config in args.configs:
-        root = find_data(plan_runs(config, args, args.data_root), args)
+        root = find_data(plan_runs(config, args), args)
         checks.append(plan_runs(config, args, root))
     check_names([run for runs in checks for run in runs])
     return checks

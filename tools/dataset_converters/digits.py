@@ -1,7 +1,5 @@
 """Make the embedded data set: real handwritten digits on cluttered canvases.
 
-    python tools/dataset_converters/digits.py --out data/digits
-
 Training images are upright. The ``deploy_*`` images come from a camera that is mounted
 sideways: they are turned by 90 degrees. What the folder holds::
 
@@ -13,17 +11,23 @@ sideways: they are turned by 90 degrees. What the folder holds::
 No handwritten digit is in two splits. One seed gives the same images every time.
 """
 
-import argparse
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import cv2
 import numpy as np
 from numpy import ndarray
 from numpy.random import Generator, default_rng
 
+from ddas_mm.command_line import ToolParser
+from ddas_mm.interrupt import interruptible
+
+EXAMPLES = 'examples:\n  python tools/dataset_converters/digits.py --out data/digits'
 CANVAS, TILE = 128, 32  # pixels of a detection and of a classification image
 INK = 0.3  # opacity from which a pixel belongs to the digit, and so to its box
 MARKER = 'digits.json'  # written last: where it is, the data set is complete
@@ -44,15 +48,14 @@ def partition(labels: ndarray, seed: int) -> dict[str, ndarray]:
     for label in np.unique(labels):
         indices = rng.permutation(np.flatnonzero(labels == label))
         dealt.append(np.split(indices, np.round(cuts * len(indices)).astype(int)))
-    parts = zip(*dealt, strict=True)
-    return dict(zip(SPLITS, map(np.concatenate, parts), strict=True))
+    parts = map(np.concatenate, zip(*dealt, strict=True))
+    return dict(zip(SPLITS, parts, strict=True))
 
 
 def quarter_turn(image: ndarray, boxes: ndarray) -> tuple[ndarray, ndarray]:
     """Turn an image counter-clockwise by 90 degrees, and its (N, 4) xyxy boxes."""
     x1, y1, x2, y2 = boxes.T
-    width = image.shape[1]
-    turned = np.stack([y1, width - x2, y2, width - x1], axis=1)
+    turned = np.stack([y1, image.shape[1] - x2, y2, image.shape[1] - x1], axis=1)
     return np.ascontiguousarray(np.rot90(image)), turned
 
 
@@ -95,8 +98,7 @@ def texture(size: int, rng: Generator) -> ndarray:
 
 def ink_colour(under: ndarray, rng: Generator) -> ndarray:
     """Return a colour clearly brighter or darker than the pixels under the digit."""
-    base = under.mean(axis=(0, 1))
-    contrast = rng.uniform(75, 130) * rng.choice([-1, 1])
+    base, contrast = under.mean(axis=(0, 1)), rng.uniform(75, 130) * rng.choice([-1, 1])
     flip = -1 if not 0 <= base.mean() + contrast <= 255 else 1
     return base + flip * contrast + rng.normal(0, 25, 3)
 
@@ -160,7 +162,7 @@ def write_detection(
     folder: Path, digits: ndarray, labels: ndarray, count: int, key: list[int]
 ) -> None:
     """Write the images and the COCO file of one split; ``key`` seeds them."""
-    images, annotations = [], []
+    images, annotations, entry = [], [], {'width': CANVAS, 'height': CANVAS}
     folder.mkdir()
     for number in range(1, count + 1):
         rng = default_rng([*key, number])
@@ -170,8 +172,7 @@ def write_detection(
             image, boxes = quarter_turn(image, boxes)
         name = f'{number:06d}.jpg'
         write_image(folder / name, image)
-        size = {'width': CANVAS, 'height': CANVAS}
-        images.append({'id': number, 'file_name': name, **size})
+        images.append({**entry, 'id': number, 'file_name': name})
         for label, box in zip(labels[chosen[kept]].tolist(), boxes, strict=True):
             annotations.append(annotation(len(annotations) + 1, number, label, box))
     categories = [{'id': digit, 'name': str(digit)} for digit in range(10)]
@@ -227,15 +228,14 @@ def generate(out: Path, params: dict) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
+@interruptible()
 def main() -> None:
     """Read the command line and make the data set."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__, EXAMPLES)
     parser.add_argument('--out', type=Path, default=Path('data/digits'), metavar='DIR')
     parser.add_argument('--seed', type=int, default=0)
-    for name, default in (('train', 600), ('val', 300), ('test', 300)):
-        parser.add_argument(f'--num-{name}', type=int, default=default, metavar='N')
+    for name, number in (('train', 600), ('val', 300), ('test', 300)):
+        parser.add_argument(f'--num-{name}', type=int, default=number, metavar='N')
     args = parser.parse_args()
     if min(args.num_train, args.num_val, args.num_test) < 1 or args.seed < 0:
         parser.error('--num-* must be at least 1 and --seed at least 0')

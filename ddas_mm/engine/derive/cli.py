@@ -12,6 +12,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from ddas_mm.command_line import is_first_process
 from ddas_mm.data.sources import build_dataset
 from ddas_mm.engine.config_file import read_config
 from ddas_mm.engine.data_root import set_data_root
@@ -19,6 +20,7 @@ from ddas_mm.engine.derive.config import derive_search, search_dataset, write_de
 from ddas_mm.engine.derive.marking import mark_training
 from ddas_mm.engine.derive.plan import PAPER, SearchPlan, fitted_sizes
 from ddas_mm.engine.derive.schedule import check_sgd
+from ddas_mm.engine.options import merge_options
 from ddas_mm.errors import SettingError
 
 # What --cfg-options set for the search alone; all else holds in the training too.
@@ -60,11 +62,11 @@ def derive_from_arguments(args: argparse.Namespace) -> argparse.Namespace:
     search = derive_search(marked, _plan(args, marked), f'{name}.py')
     if LR in own and 'auto_scale_lr.enable' not in own:
         own['auto_scale_lr.enable'] = False  # a rate that was given is taken as it is
-    search.merge_from_dict(own)
+    merge_options(search, own)
     check_sgd(search)
     search.work_dir = args.work_dir
     path = write_derived(search, marked, Path(args.work_dir), name)
-    if os.environ.get('RANK', '0') == '0':
+    if is_first_process():
         print(f'{path} derived from {args.config}:')
         print(*(f'  {line}' for line in search.derived_from.changes), sep='\n')
     done = {'cfg_options': None, 'data_root': None}
@@ -80,7 +82,7 @@ def _read_training(args: argparse.Namespace, options: Mapping[str, Any]) -> Conf
         )
     if args.data_root is not None:
         set_data_root(config, args.data_root)
-    config.merge_from_dict(dict(options))
+    merge_options(config, options)
     return config
 
 

@@ -1,0 +1,120 @@
+"""Help, wrong options and wrong choices of every tool and script."""
+
+import re
+import runpy
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from ddas_mm.command_line import ToolParser
+from tests.ranks import ROOT
+
+# torchrun.py hands its options on to torch
+TOOLS = [p for p in (ROOT / 'tools').rglob('*.py') if '__main__' in p.read_text()]
+SCRIPTS = [p for p in (ROOT / 'tools').glob('*.sh') if p.read_text().startswith('#!')]
+
+
+def name_of(path):
+    return path.name
+
+
+@pytest.fixture
+def call(capsys, monkeypatch):
+    """Call a tool in this process; return its status and what it printed."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+    monkeypatch.syspath_prepend(str(ROOT / 'tools/analysis_tools'))
+
+    def run(path, *words):
+        monkeypatch.setattr(sys, 'argv', [str(path), *words])
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(str(path), run_name='__main__')
+        return end.value.code, *capsys.readouterr()
+
+    yield run
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize('path', TOOLS, ids=name_of)
+def test_tool_has_help_with_examples_and_names_the_right_option(path, call):
+    code, out, _ = call(path, '--help')
+    assert code == 0
+    usage, _, examples = out.partition('examples:\n')
+    assert f'usage: {path.name}' in usage
+    assert 'options:' in usage
+    assert path.name in examples
+    if path.name != 'torchrun.py':
+        code, _, err = call(path, '--hepl')
+        assert code == 2
+        assert err.splitlines() == [
+            f'{path.name}: error: there is no option --hepl; did you mean --help?',
+            f'{path.name} --help shows all options',
+        ]
+
+
+@pytest.mark.parametrize('path', SCRIPTS, ids=name_of)
+@pytest.mark.parametrize('option', ['-h', '--help'])
+def test_script_has_help_with_examples(path, option):
+    done = subprocess.run(['bash', path, option], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, '')
+    description, _, examples = done.stdout.partition('examples:\n')
+    assert f'usage: bash tools/{path.name}' in description
+    assert f'tools/{path.name}' in examples
+
+
+MISUSES = {
+    'dist_run.sh': ('seek', 'c.py', '2'),
+    'dist_search.sh': ('c.py',),
+    'dist_train.sh': (),
+    'slurm_run.sh': ('search', 'gpu', 'job', 'c.py'),
+    'slurm_search.sh': ('gpu', 'job', 'c.py'),
+    'slurm_train.sh': ('gpu',),
+    'quickstart.sh': ('--fast',),
+    'setup_env.sh': ('clasic',),
+}
+
+
+@pytest.mark.parametrize('name', MISUSES)
+def test_wrong_use_of_a_script_ends_with_its_usage(name):
+    words = ['bash', ROOT / 'tools' / name, *MISUSES[name]]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, '')
+    assert done.stderr.startswith(f'{name}: error: ')
+    assert f'usage: bash tools/{name}' in done.stderr
+
+
+WRONG = {
+    'search.py c.py --work_dir x': 'no option --work_dir; did you mean --work-dir',
+    'search.py --work_dir=x': 'did you mean --work-dir',  # before the missing config
+    'search.py c.py --resum': 'no option --resum; did you mean --resume',
+    'search.py c.py -work-dir x': 'no option -work-dir; did you mean --work-dir',
+    'search.py c.py --xyzzy': 'no option --xyzzy\n',
+    'search.py c.py --space cocco': "'cocco'.*; did you mean coco",
+    'train.py c.py --launcher slrum': "'slrum'.*; did you mean slurm",
+    'train.py c.py --seed x': "--seed: invalid int value: 'x'",
+    'train.py c.py d.py': 'unrecognized arguments: d.py',
+    'train.py': 'required: config',
+    'train.py c.py --cfg-options a=1 b': "--cfg-options: 'b' is not KEY=VALUE",
+    'test.py c.py x.pth --show_dir x': 'did you mean --show-dir',
+}
+
+
+@pytest.mark.parametrize('command', WRONG)
+def test_wrong_arguments_end_in_one_sentence(command, call):
+    name, *words = command.split()
+    code, _, err = call(ROOT / 'tools' / name, *words)
+    assert code == 2
+    assert re.search(WRONG[command], err), err
+    assert err.startswith(f'{name}: error: ')
+    assert len(err.splitlines()) == 2
+
+
+def test_numbers_and_words_behind_a_double_dash_are_no_options():
+    parser = ToolParser('', '')
+    parser.add_argument('numbers', nargs='+')
+    parser.add_argument('--shift', type=float)
+    args = parser.parse_args(['--shift', '-1.5', '2', '--', '--3'])
+    assert (args.shift, args.numbers) == (-1.5, ['2', '--3'])
