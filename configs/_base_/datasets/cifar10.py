@@ -1,4 +1,6 @@
 # CIFAR-10 as class folders of images, with the place where policies act.
+_base_ = ['classification_loaders.py']
+
 data_preprocessor = dict(
     num_classes=10,
     mean=[125.307, 122.961, 113.8575],
@@ -44,11 +46,6 @@ pipelines = dict(
 )
 test_pipeline = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]
 train_dataloader = dict(
-    batch_size=128,
-    num_workers=2,
-    persistent_workers=True,
-    collate_fn=dict(type='default_collate'),
-    sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='CustomDataset',
         data_root='data/cifar10',
@@ -57,11 +54,6 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=256,
-    num_workers=2,
-    persistent_workers=True,
-    collate_fn=dict(type='default_collate'),
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='CustomDataset',
         data_root='data/cifar10',
@@ -69,8 +61,4 @@ val_dataloader = dict(
         pipeline=test_pipeline,
     ),
 )
-val_evaluator = dict(type='Accuracy', topk=(1,))
-val_cfg = dict()
 test_dataloader = val_dataloader
-test_evaluator = val_evaluator
-test_cfg = dict()

@@ -1,4 +1,6 @@
 # CIFAR-100 from its archive, with the place where policies act.
+_base_ = ['classification_loaders.py']
+
 data_preprocessor = dict(
     num_classes=100,
     mean=[129.304, 124.070, 112.434],
@@ -39,11 +41,6 @@ pipelines = dict(
     ],
 )
 train_dataloader = dict(
-    batch_size=128,
-    num_workers=2,
-    persistent_workers=True,
-    collate_fn=dict(type='default_collate'),
-    sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='CIFAR100',
         data_root='data/cifar100',
@@ -53,11 +50,6 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=256,
-    num_workers=2,
-    persistent_workers=True,
-    collate_fn=dict(type='default_collate'),
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='CIFAR100',
         data_root='data/cifar100',
@@ -66,8 +58,4 @@ val_dataloader = dict(
         pipeline=[dict(type='PackInputs')],
     ),
 )
-val_evaluator = dict(type='Accuracy', topk=(1,))
-val_cfg = dict()
 test_dataloader = val_dataloader
-test_evaluator = val_evaluator
-test_cfg = dict()

@@ -1,5 +1,7 @@
 # SVHN, train + extra, with the place where policies act. Neither crop nor flip: the
 # paper has Cutout alone (Appendix B.1).
+_base_ = ['classification_loaders.py']
+
 data_preprocessor = dict(
     num_classes=10,
     mean=[111.61, 113.16, 120.57],
@@ -35,19 +37,9 @@ pipelines = dict(
     ],
 )
 train_dataloader = dict(
-    batch_size=128,
-    num_workers=2,
-    persistent_workers=True,
-    collate_fn=dict(type='default_collate'),
-    sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(type='ddas_mm.SVHN', data_root='data/svhn', pipeline=train_pipeline),
 )
 val_dataloader = dict(
-    batch_size=256,
-    num_workers=2,
-    persistent_workers=True,
-    collate_fn=dict(type='default_collate'),
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='ddas_mm.SVHN',
         data_root='data/svhn',
@@ -55,8 +47,4 @@ val_dataloader = dict(
         pipeline=[dict(type='PackInputs')],
     ),
 )
-val_evaluator = dict(type='Accuracy', topk=(1,))
-val_cfg = dict()
 test_dataloader = val_dataloader
-test_evaluator = val_evaluator
-test_cfg = dict()
