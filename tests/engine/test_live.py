@@ -13,9 +13,11 @@ from mmengine.visualization import BaseVisBackend
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ddas_mm.core import read_policy
+from ddas_mm.engine.record import gpu_hours
 from tests import toy
 
 EPOCHS, STEPS = 4, 3
+HOURS = 'ddas/gpu_hours' if torch.cuda.is_available() else 'ddas/hours'
 BLOCK = 1 << 15  # bytes, of WandB's files
 EVERYTHING = {'scalars': 0, 'images': 0}
 
@@ -71,7 +73,7 @@ def test_tensorboard_shows_each_row_of_the_policy(shown):
     folder, schedule = shown
     scalars, _ = events_of(folder)
     check_curves(scalars, schedule)
-    for tag in ('ddas/entropy', 'ddas/alignment', 'ddas/steps_per_s', 'ddas/hours'):
+    for tag in ('ddas/entropy', 'ddas/alignment', 'ddas/steps_per_s', HOURS):
         assert scalars[tag], tag
 
 
@@ -125,7 +127,7 @@ def test_curves_and_hours_go_on_after_a_resume(tmp_path):
     schedule = search(tmp_path / 'second', TENSORBOARD, **resume)
     first, second = (events_of(tmp_path / name)[0] for name in ('first', 'second'))
     check_curves({tag: first[tag] + second[tag] for tag in second}, schedule)
-    hours = [value for _, value in second['ddas/hours']]
+    hours = [value for _, value in second[HOURS]]
     assert len(hours) == 2 * STEPS
     assert hours == sorted(hours)
     assert 2 < hours[0] <= hours[-1] < 2.1
@@ -134,8 +136,19 @@ def test_curves_and_hours_go_on_after_a_resume(tmp_path):
     lines = re.findall(r'Epoch\(train\) \[([34])\]\[([123])/3\].*', log)
     assert lines == [(epoch, step) for epoch in '34' for step in '123']
     for line in re.findall(r'Epoch\(train\).*', log):
-        for name in ('eta: 0:00:', 'ddas/steps_per_s: ', 'ddas/hours: 2.0'):
+        for name in ('eta: 0:00:', 'ddas/steps_per_s: ', f'{HOURS}: 2.0'):
             assert name in line
+
+
+def test_gpu_hours_count_every_gpu_and_stand_in_the_log(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.cuda, 'is_available', lambda: True)
+        assert gpu_hours(5400.0, 4) == 6.0
+    monkeypatch.setattr('ddas_mm.engine.hook.gpu_hours', lambda seconds, ranks: 6.0)
+    search(tmp_path, TENSORBOARD, epochs=1)
+    scalars, _ = events_of(tmp_path)
+    assert [value for _, value in scalars['ddas/gpu_hours']] == [6.0] * STEPS
+    assert 'ddas/hours' not in scalars
 
 
 @VISBACKENDS.register_module()
