@@ -26,6 +26,7 @@ from numpy.random import Generator, default_rng
 
 from ddas_mm.command_line import ToolParser
 from ddas_mm.interrupt import interruptible
+from ddas_mm.progress import track
 
 EXAMPLES = 'examples:\n  python tools/dataset_converters/digits.py --out data/digits'
 CANVAS, TILE = 128, 32  # pixels of a detection and of a classification image
@@ -164,7 +165,7 @@ def write_detection(
     """Write the images and the COCO file of one split; ``key`` seeds them."""
     images, annotations, entry = [], [], {'width': CANVAS, 'height': CANVAS}
     folder.mkdir()
-    for number in range(1, count + 1):
+    for number in track(range(1, count + 1), f'{folder.name} images'):
         rng = default_rng([*key, number])
         chosen = rng.choice(len(digits), rng.integers(1, 6), replace=False)
         image, boxes, kept = compose(digits[chosen], CANVAS, (20, 48), rng)
@@ -177,8 +178,7 @@ def write_detection(
             annotations.append(annotation(len(annotations) + 1, number, label, box))
     categories = [{'id': digit, 'name': str(digit)} for digit in range(10)]
     content = {'images': images, 'annotations': annotations, 'categories': categories}
-    target = folder.parent / 'annotations' / f'{folder.name}.json'
-    target.write_text(json.dumps(content))
+    (folder.parent / f'annotations/{folder.name}.json').write_text(json.dumps(content))
     print(f'{folder.name}: {count} images, {len(annotations)} digits', flush=True)
 
 
