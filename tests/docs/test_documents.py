@@ -75,6 +75,8 @@ def test_links_lead_somewhere(page):
     for target in LINK.findall(page.read_text()):
         if '://' not in target:
             assert (page.parent / target).exists(), target
+            if target.endswith('.png'):
+                assert (page.parent / target).stat().st_size < 300_000, target
 
 
 def test_python_in_documents_compiles():
