@@ -78,7 +78,8 @@ class _Interruptible:
             for child in multiprocessing.active_children():
                 child.terminate()
             if is_first_process():
-                print(f'{_tool()}: stopped by {_name(number)}', file=sys.stderr)
+                begin = '\n' if sys.stderr.isatty() else ''  # a progress bar's line
+                print(f'{begin}{_tool()}: stopped by {_name(number)}', file=sys.stderr)
                 for say in self.last_words:
                     print(say(), file=sys.stderr)
             sys.stdout.flush()

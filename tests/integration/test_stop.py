@@ -16,7 +16,7 @@ import pytest
 
 from tests.integration.test_dist_scripts import environment
 from tests.killable import EPOCHS, STEPS, write_config
-from tests.ranks import ROOT, run_ranks, run_tool
+from tests.ranks import ROOT, Group, run_ranks, run_tool
 
 IN_EPOCH_3 = 2 * STEPS + 2
 
@@ -26,7 +26,7 @@ def start(tmp_path):
     """Start a command in a session of its own; it has come to its pause."""
     started = []
 
-    def run(*words, pause, shows=None, **variables):
+    def run(*words, pause, **variables):
         log = tmp_path / 'log'
         with log.open('w') as file:
             process = subprocess.Popen(
@@ -38,11 +38,7 @@ def start(tmp_path):
                 env=environment(PAUSE=json.dumps(pause), **variables),
             )
         started.append(process)
-        end = time.monotonic() + 120
-        while not any('paused' in read(path) for path in glob.glob(str(shows or log))):
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < end, log.read_text()
-            time.sleep(0.05)
+        wait_for_pause(log, lambda: process.poll() is None)
         return process, log
 
     yield run
@@ -52,8 +48,16 @@ def start(tmp_path):
             process.wait()
 
 
-def read(path):
-    return Path(path).read_text()
+def wait_for_pause(logs, is_running):
+    """Wait until one of the logs tells of the pause."""
+    end = time.monotonic() + 240
+    while True:
+        said = [Path(path).read_text() for path in glob.glob(str(logs))]
+        if any('paused' in text for text in said):
+            return
+        assert is_running(), said
+        assert time.monotonic() < end, said
+        time.sleep(0.05)
 
 
 def left_of(config):
@@ -126,18 +130,27 @@ def test_stopped_ranks_leave_no_process_and_print_the_scripts_command(tmp_path, 
     assert not left_of(config)
 
 
-def test_tool_of_several_runs_ends_the_one_that_runs(tmp_path, start):
+def paused(pause, log, tool, *arguments):
+    """Run a tool that pauses in this process, with its output in a file."""
+    os.environ.update(PAUSE=json.dumps(pause), PYTHONPATH=str(ROOT))
+    with open(log, 'w') as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    return run_tool(tool, *arguments)
+
+
+def test_tool_of_several_runs_ends_the_one_that_runs(tmp_path):
     config = write_config(tmp_path / 'run')
-    work = tmp_path / 'checks'
-    process, log = start(
-        *(sys.executable, 'tools/analysis_tools/sanity_check.py', config),
-        *('--planted', 'Invert', '--work-dir', work, '--seeds', '3'),
-        pause=[IN_EPOCH_3, 0],
-        shows=work / '*/*/search.log',
-    )
+    work, log = tmp_path / 'checks', tmp_path / 'log'
+    words = ('--planted', 'Invert', '--work-dir', str(work), '--seeds', '3')
+    tool = 'analysis_tools/sanity_check'
+    group = Group(1, paused, [IN_EPOCH_3, 0], str(log), tool, config, *words)
+    (process,) = group.processes
+    wait_for_pause(work / '*/*/search.log', process.is_alive)
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(60) == 130
+    process.join(60)
     said = log.read_text()
+    assert process.exitcode == 130, said
     assert 'Traceback' not in said
     assert 'the same command goes on' in said
     assert not left_of(config)
