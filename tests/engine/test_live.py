@@ -194,13 +194,14 @@ def records_of(path):
 
 
 def test_wandb_is_sent_the_same_offline(tmp_path, monkeypatch):
-    pytest.importorskip('wandb', reason='pip install wandb')
+    wandb = pytest.importorskip('wandb', reason='pip install wandb')
     from wandb.proto.wandb_internal_pb2 import Record
 
     monkeypatch.setenv('WANDB_SILENT', 'true')
     monkeypatch.chdir(tmp_path)
     backend = {'type': 'WandbVisBackend', 'init_kwargs': {'mode': 'offline'}}
     schedule = search(tmp_path / 'work', backend, **IMAGES)
+    wandb.teardown()  # its process has written all
     (path,) = tmp_path.glob('work/**/run-*.wandb')
     curves = defaultdict(list)
     for record in map(Record.FromString, records_of(path)):
