@@ -150,7 +150,8 @@ def _charts(schedule: PolicySchedule) -> list[LineChart]:
         ),
         LineChart(
             'Skipped steps',
-            'Numbers that were not finite, or policies that changed nothing.',
+            'Numbers that were not finite, or policies that changed nothing'
+            f'{"." if any(history["skipped_steps"]) else ": there were none."}',
             [Series('skipped', history['skipped_steps'], 'bars')],
             span=4,
             bottom=0,

@@ -78,6 +78,10 @@ def test_a_search_ends_with_a_report(searched):
     assert 'no change' in page  # Identity
 
 
+def test_a_chart_of_zeros_says_that_there_was_nothing(large):
+    assert 'there were none' in large[0].read_text()
+
+
 def test_report_names_nothing_outside_of_itself(large):
     page = large[0].read_text()
     assert not re.search(r'(?:src|href)="(?!data:)|url\(|@import|https?:', page)
