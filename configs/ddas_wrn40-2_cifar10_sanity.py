@@ -7,6 +7,7 @@ _base_ = [
     '_base_/schedules/search_cifar.py',
 ]
 
+planted = 'Rotate90'  # the candidate that must come out on top
 train_dataloader = dict(batch_size=32)
 val_pipeline = [
     dict(type='LoadImageFromFile'),

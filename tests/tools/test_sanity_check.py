@@ -75,6 +75,13 @@ def test_table_and_picture_hold_every_seed(check):
     assert picture.shape[1] > 3 * picture.shape[0]  # three panels in a row
 
 
+def test_no_panel_cuts_a_line_off():
+    found = {seed: schedule_of((1 / 3,) * 3, ENDS[seed]) for seed in (1, 0, 2)}
+    for axes in sanity_check.draw('toy', 'Rotate90', found).axes:
+        assert axes.get_ylim()[0] == 0
+        assert axes.get_ylim()[1] > 0.6
+
+
 def test_finished_searches_are_not_run_again(check):
     assert check('--seeds', 0) == check('--seeds', 0, 1, '--ratio', 1.1) == 0
     assert [seed for _, seed, *_ in check.calls] == [0, 1]
@@ -105,6 +112,14 @@ def test_search_that_fails_does_not_stop_the_others(check, capsys):
 def test_planted_must_be_a_candidate(check):
     with pytest.raises(SettingError, match="'Rotate45' is no candidate"):
         check('--seeds', 0, '--planted', 'Rotate45')
+
+
+@pytest.mark.parametrize(
+    'name', [*sanity_check.CHECKS, 'ddas_wrn40-2_cifar10_sanity.py']
+)
+def test_every_check_plants_one_of_its_candidates(name):
+    config = Config.fromfile(sanity_check.CONFIGS / name)
+    assert config.planted in build_space(config.train_cfg.space).labels
 
 
 def test_class_folders_come_from_an_archive(tmp_path):

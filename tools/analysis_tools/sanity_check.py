@@ -163,7 +163,7 @@ def search(run: Run) -> PolicySchedule:
     return read_policy(file)
 
 
-def draw(path: Path, name: str, planted: str, found: dict[int, PolicySchedule]) -> None:
+def draw(name: str, planted: str, found: dict[int, PolicySchedule]) -> Figure:
     """Draw p_o of all candidates over search epochs, as Fig. 4, a panel per seed."""
     size = (5.5 * len(found), 3.6)
     figure = Figure(figsize=size, dpi=90, layout='constrained')
@@ -171,7 +171,9 @@ def draw(path: Path, name: str, planted: str, found: dict[int, PolicySchedule]) 
     for axes, (seed, schedule) in zip(panels, found.items(), strict=True):
         draw_op_probs(axes, schedule, highlight=planted)
         axes.set_title(f'{name}, seed {seed}', fontsize=9)
-    FigureCanvasAgg(figure).print_png(path)
+    highest = max(schedule.op_probs.max() for schedule in found.values())
+    panels[0].set_ylim(0, 1.05 * highest)  # and so of all: they share the axis
+    return figure
 
 
 def table_row(
@@ -231,7 +233,8 @@ def main() -> None:
             rows.append(table_row(run, found[run.seed], verdict, passed))
             print(rows[-1], flush=True)
         if found:
-            draw(work_dir / f'{runs[0].name}.png', runs[0].name, planted, found)
+            picture = FigureCanvasAgg(draw(runs[0].name, planted, found))
+            picture.print_png(work_dir / f'{runs[0].name}.png')
     table = '\n'.join(rows)
     write_atomically(work_dir / 'sanity_check.md', table + '\n')
     print(f'\n{table}\n\npictures and table: {work_dir}')
