@@ -1,4 +1,4 @@
-"""The one error type for what a user can put right, and the checks that all share."""
+"""The error types for what a user can put right, and the checks that all share."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ class SettingError(ValueError):
 
     The message is one sentence that names the setting, the value found and
     what to do. The command line tools print it without a traceback.
+    """
+
+
+class SearchFailed(RuntimeError):
+    """A search that was under way cannot go on.
+
+    The message is one sentence that says why and what to do. The command line tools
+    print it without a traceback, and keep what there is of the search.
     """
 
 

@@ -19,6 +19,7 @@ from ddas_mm.data.pipelines import (
     split_pipeline,
 )
 from ddas_mm.data.space import CandidateOps
+from ddas_mm.errors import SearchFailed
 from ddas_mm.registry import DATASETS, FUNCTIONS
 
 MAX_REFETCH = 1000
@@ -130,7 +131,7 @@ class ViewDataset(_Subset):
             if views is not None:
                 return item.policies, views
             index = int(rng.integers(len(self)))
-        raise RuntimeError(
+        raise SearchFailed(
             f'no usable image of S_train after {MAX_REFETCH} tries: the pipeline of '
             'train_dataloader.dataset returns None for each of them'
         )
@@ -189,7 +190,7 @@ class ValidationDataset(_Subset):
             packed = self.pipelines[self._leaf(index)](self.get_data_info(index))
         if packed is None:
             path = self.get_data_info(index).get('img_path', f'image {index}')
-            raise RuntimeError(
+            raise SearchFailed(
                 f'the pipeline of S_val gives nothing for {path}; take the image out, '
                 'or mend train_cfg.policy_dataloader.dataset.pipeline'
             )

@@ -13,7 +13,7 @@ def read_outputs(runner: Runner) -> dict[str, float]:
     """Return the last step's values, and give the log those of the steps before.
 
     Raises:
-        RuntimeError: If too many steps in a row were not finite.
+        SearchFailed: If too many steps in a row were not finite.
     """
     loop, hub = runner.train_loop, runner.message_hub
     *before, last = loop.step_log.read()

@@ -15,7 +15,7 @@ from mmengine.config import Config
 
 from ddas_mm.data.images import check_images
 from ddas_mm.data.sources import build_dataset
-from ddas_mm.errors import SettingError
+from ddas_mm.errors import SearchFailed, SettingError
 
 # What comes of reading files that are missing, damaged or not what they should be.
 READING = (AssertionError, OSError, KeyError, json.JSONDecodeError, UnicodeDecodeError)
@@ -28,12 +28,12 @@ def sentence_of(error: BaseException) -> str | None:
     """Return what a user is told about an error, None where it is a programmer's.
 
     Args:
-        error: A SettingError, an error of the system (a full disk), or one that came
-            while MMEngine built something from the config.
+        error: A SettingError or SearchFailed, an error of the system (a full disk), or
+            one that came while MMEngine built something from the config.
     """
-    if isinstance(error, SettingError):
+    if isinstance(error, (SettingError, SearchFailed)):
         # A worker's comes back with its traceback around it.
-        return str(error).strip().rpartition('SettingError: ')[2]
+        return str(error).strip().rpartition(f'{type(error).__name__}: ')[2]
     if isinstance(error, OSError) and error.strerror:
         named = f'{str(error.filename)!r}: ' if error.filename else ''
         hint = '; free some, or set another --work-dir' if _is_full(error) else ''
@@ -69,7 +69,7 @@ def causes_named(config: Config) -> Iterator[None]:
     """
     try:
         yield
-    except SettingError:
+    except (SettingError, SearchFailed):
         raise
     except Exception as error:
         if _is_full(error):

@@ -12,6 +12,7 @@ from torch import Tensor
 from ddas_mm.core import SearchSpace, alignment_signal
 from ddas_mm.core.space import candidate_label
 from ddas_mm.engine.history import SIGNALS
+from ddas_mm.errors import SearchFailed
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class StepLog:
         """Return the values of every step since the last call, for the log.
 
         Raises:
-            RuntimeError: If too many steps in a row were not finite.
+            SearchFailed: If too many steps in a row were not finite.
         """
         records, self._records = self._records, []
         return [self._read(record) for record in records]
@@ -102,7 +103,7 @@ class StepLog:
         message = f'step {record.number}: {what} is not finite'
         self.logger.warning(f'{message}; the policy is left as it was')
         if self.skipped_in_a_row > self.max_skipped:
-            raise RuntimeError(
+            raise SearchFailed(
                 f'{message}, for {self.skipped_in_a_row} steps in a row, more than '
                 f'train_cfg.max_skipped={self.max_skipped}; lower the learning rate, '
                 'clip gradients (optim_wrapper.clip_grad), or take the operation out '

@@ -5,7 +5,7 @@ from mmengine.registry import MODELS
 from torch._utils import ExceptionWrapper
 
 from ddas_mm.engine.sentences import sentence_of
-from ddas_mm.errors import SettingError
+from ddas_mm.errors import SearchFailed, SettingError
 
 
 def raised(function):
@@ -28,6 +28,8 @@ def of_worker(error):
 def test_sentence_is_the_same_from_a_worker(hand_on):
     error = hand_on(SettingError('x must be y, but is z'))
     assert sentence_of(error) == 'x must be y, but is z'
+    error = hand_on(SearchFailed('no step was finite'))
+    assert sentence_of(error) == 'no step was finite'
     error = hand_on(AssertionError('failed to load image: a/3.png'))
     assert sentence_of(error).startswith("image 'a/3.png' cannot be decoded")
 
