@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument(
         '--compile',
         action='store_true',
-        help='let torch.compile translate the network: a minute or two at the start, '
+        help='let torch.compile translate the network: minutes at the start, '
         'faster steps afterwards',
     )
     args = parser.parse_args()

@@ -64,8 +64,8 @@ class DDASLoop(EpochBasedTrainLoop):
         amp: Whether losses are computed under bfloat16 autocast, on any device.
         channels_last: Whether convolutions work on that memory layout, which is the
             faster one (see ``docs/benchmarks.md``).
-        compile: Whether torch.compile translates the network, which takes a minute or
-            two at the start.
+        compile: Whether torch.compile translates the network, which takes minutes
+            at the start: one or two for a classifier, more for a detector.
 
     Raises:
         SettingError: If a setting or the data cannot be searched with.
@@ -167,7 +167,7 @@ class DDASLoop(EpochBasedTrainLoop):
         if self.compile:
             compile_parts(module)
             self.runner.logger.info(
-                'train_cfg.compile: the first step takes a minute or two longer'
+                'train_cfg.compile: the first steps take minutes longer'
             )
         self.gradients = ViewGradients(
             module, optim_wrapper, self.num_policies, self.amp, self.channels_last
