@@ -103,9 +103,9 @@ SPOILED = {
     ),
     'no root': (
         lambda coco: setattr(
-            coco, 'settings', lambda: {**Coco.settings(coco), 'data_root': '/no/root'}
+            coco, 'settings', lambda: {**Coco.settings(coco), 'data_root': 'nowhere'}
         ),
-        "'/no/root/annotations.json'",
+        "'nowhere/annotations.json'",
     ),
     'half annotations': (write('annotations.json', b'{"images": ['), ANNOTATIONS),
     'empty annotations': (write('annotations.json', b''), ANNOTATIONS),
