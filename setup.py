@@ -1,5 +1,6 @@
 """Build script: ``pip install .`` takes the MM packages as they are found."""
 
+import runpy
 import shutil
 from pathlib import Path
 
@@ -32,6 +33,7 @@ class BuildWithMim(build_py):
                 shutil.copytree(ROOT / name, target / name, ignore=skip)
             else:
                 shutil.copy2(ROOT / name, target / name)
+        runpy.run_path(f'{target}/configs/_base_/generate.py', run_name='__main__')
 
 
 def read_version() -> str:

@@ -31,11 +31,7 @@ train_cfg = dict(
         ),
     ),
 )
-optim_wrapper = dict(
-    type='OptimWrapper',
-    clip_grad=dict(max_norm=10),  # a start from scratch explodes without
-    optimizer=dict(type='SGD', lr=0.02, momentum=0.9, weight_decay=1e-4),
-)
+optim_wrapper = dict(optimizer=dict(lr=0.02))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=30),
     dict(type='CosineAnnealingLR', T_max=8, convert_to_iter_based=True),

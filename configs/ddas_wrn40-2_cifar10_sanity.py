@@ -1,14 +1,9 @@
 # The paper's sanity check (Section 4.1, Fig. 4, Appendix C.1), on CIFAR-10 as class
 # folders of images: S_val is turned by 90 degrees, and Rotate90, a candidate in place
 # of Rotate, must become the dominant one.
-_base_ = [
-    '_base_/datasets/cifar10.py',
-    '_base_/models/wrn40-2.py',
-    '_base_/schedules/search_cifar.py',
-]
+_base_ = ['ddas_wrn40-2_cifar10.py']
 
 planted = 'Rotate90'  # the candidate that must come out on top
-train_dataloader = dict(batch_size=32)
 val_pipeline = [
     dict(type='LoadImageFromFile'),
     # mm turns clockwise, Rotate90 counter-clockwise
@@ -21,5 +16,3 @@ train_cfg = dict(
     policy_dataloader=dict(dataset=dict(pipeline=val_pipeline)),
 )
 custom_hooks = [dict(type='ddas_mm.DDASHook', smooth=2)]
-val_dataloader = val_cfg = val_evaluator = None
-test_dataloader = test_cfg = test_evaluator = None

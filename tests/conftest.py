@@ -1,7 +1,9 @@
 """Settings of all tests."""
 
 import os
+import runpy
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,9 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')
 # In a script's background SIGINT is ignored, and so it would be in the processes that
 # tests start and stop.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# Tests are collected by config: what an installation would write has to be there.
+GENERATE = Path(__file__).parents[1] / 'configs/_base_/generate.py'
+runpy.run_path(str(GENERATE), run_name='__main__')
 
 
 @pytest.fixture(scope='session')

@@ -53,6 +53,7 @@ def install_wheel(folder: Path) -> InstalledWheel:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
         sources.mkdir(exist_ok=True)
         copy(ROOT / name, sources / name)
+    (sources / 'configs/metafile.yml').unlink()  # which the build has to write
     pip('wheel', '--no-build-isolation', '-w', folder, sources)
     (wheel,) = folder.glob('ddas_mm-*.whl')
 

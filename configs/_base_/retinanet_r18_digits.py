@@ -74,6 +74,11 @@ test_evaluator = dict(
     metric='bbox',
 )
 test_cfg = dict()
+optim_wrapper = dict(
+    type='OptimWrapper',
+    clip_grad=dict(max_norm=10),  # a start from scratch explodes without
+    optimizer=dict(type='SGD', lr=0.03, momentum=0.9, weight_decay=1e-4),
+)
 
 default_hooks = dict(logger=dict(interval=25), checkpoint=dict(max_keep_ckpts=2))
 randomness = dict(seed=0)

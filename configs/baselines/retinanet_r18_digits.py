@@ -1,12 +1,6 @@
 # The same training without augmentation.
-_base_ = ['../_base_/retinanet_r18_digits.py', '../_base_/schedule_digits.py']
+_base_ = ['../retrain/retinanet_r18_digits.py']
 
-train_dataloader = dict(
-    dataset=dict(
-        pipeline=[
-            dict(type='LoadImageFromFile'),
-            dict(type='LoadAnnotations', with_bbox=True),
-            dict(type='PackDetInputs'),
-        ]
-    )
-)
+pipeline = [*_base_.train_pipeline[:2], *_base_.train_pipeline[3:]]
+train_dataloader = dict(dataset=dict(pipeline=pipeline))
+custom_hooks = []

@@ -3,7 +3,7 @@
 _base_ = [
     '../_base_/datasets/cifar10.py',
     '../_base_/models/wrn28-10.py',
-    '../_base_/schedules/wrn28-10_cifar.py',
+    '../_base_/schedules/training_cifar.py',
 ]
 
 custom_hooks = [dict(type='ddas_mm.DDASHook')]

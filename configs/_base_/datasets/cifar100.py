@@ -14,32 +14,6 @@ train_pipeline = [
     dict(type='Cutout', shape=16, pad_val=(129, 124, 112), prob=1.0),  # the mean
     dict(type='PackInputs'),
 ]
-# What the baselines do instead, behind crop and flip as in their publications.
-pipelines = dict(
-    none=[*train_pipeline[1:3], *train_pipeline[4:]],
-    cutout=train_pipeline[1:],
-    autoaugment=[
-        *train_pipeline[1:3],
-        dict(type='NumpyToPIL'),
-        dict(type='ddas_mm.TorchvisionAutoAugment', policy='cifar10'),
-        dict(type='PILToNumpy'),
-        *train_pipeline[3:],
-    ],
-    randaugment=[
-        *train_pipeline[1:3],
-        dict(type='NumpyToPIL'),
-        dict(type='torchvision/RandAugment', num_ops=2, magnitude=9),
-        dict(type='PILToNumpy'),
-        *train_pipeline[3:],
-    ],
-    trivialaugment=[
-        *train_pipeline[1:3],
-        dict(type='NumpyToPIL'),
-        dict(type='torchvision/TrivialAugmentWide'),
-        dict(type='PILToNumpy'),
-        *train_pipeline[3:],
-    ],
-)
 train_dataloader = dict(
     dataset=dict(
         type='CIFAR100',

@@ -13,29 +13,6 @@ train_pipeline = [
     dict(type='Cutout', shape=16, pad_val=(121, 113, 112), prob=1.0),  # the mean
     dict(type='PackInputs'),
 ]
-# What the baselines do instead, before Cutout.
-pipelines = dict(
-    none=train_pipeline[2:],
-    cutout=train_pipeline[1:],
-    autoaugment=[
-        dict(type='NumpyToPIL', to_rgb=True),
-        dict(type='ddas_mm.TorchvisionAutoAugment', policy='svhn'),
-        dict(type='PILToNumpy', to_bgr=True),
-        *train_pipeline[1:],
-    ],
-    randaugment=[
-        dict(type='NumpyToPIL', to_rgb=True),
-        dict(type='torchvision/RandAugment', num_ops=2, magnitude=9),
-        dict(type='PILToNumpy', to_bgr=True),
-        *train_pipeline[1:],
-    ],
-    trivialaugment=[
-        dict(type='NumpyToPIL', to_rgb=True),
-        dict(type='torchvision/TrivialAugmentWide'),
-        dict(type='PILToNumpy', to_bgr=True),
-        *train_pipeline[1:],
-    ],
-)
 train_dataloader = dict(
     dataset=dict(type='ddas_mm.SVHN', data_root='data/svhn', pipeline=train_pipeline),
 )

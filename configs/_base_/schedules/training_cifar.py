@@ -1,4 +1,4 @@
-# WRN-28-10 on CIFAR-10/100 (DDAS paper, Section 4.2 and Appendix C.1).
+# Training of WRN-28-10 on CIFAR-10/100 (DDAS paper, Section 4.2 and Appendix C.1).
 _base_ = ['mmpretrain::_base_/default_runtime.py']
 
 train_cfg = dict(by_epoch=True, max_epochs=200, val_interval=10)

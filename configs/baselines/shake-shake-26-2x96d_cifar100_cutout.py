@@ -1,5 +1,0 @@
-# Cutout and crop and flip.
-_base_ = ['../retrain/shake-shake-26-2x96d_cifar100.py']
-
-train_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.cutout))
-custom_hooks = []

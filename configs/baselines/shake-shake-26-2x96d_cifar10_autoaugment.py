@@ -1,5 +1,0 @@
-# AutoAugment's policy for CIFAR-10 (Cubuk et al., 2019).
-_base_ = ['../retrain/shake-shake-26-2x96d_cifar10.py']
-
-train_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.autoaugment))
-custom_hooks = []

@@ -1,5 +1,0 @@
-# No augmentation but crop and flip.
-_base_ = ['../retrain/shake-shake-26-2x96d_cifar10.py']
-
-train_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.none))
-custom_hooks = []

@@ -1,5 +1,0 @@
-# AutoAugment's policy for CIFAR-10 (Cubuk et al., 2019).
-_base_ = ['../retrain/wrn28-10_cifar100.py']
-
-train_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.autoaugment))
-custom_hooks = []

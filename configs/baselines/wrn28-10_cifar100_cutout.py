@@ -1,5 +1,0 @@
-# Cutout and crop and flip.
-_base_ = ['../retrain/wrn28-10_cifar100.py']
-
-train_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.cutout))
-custom_hooks = []

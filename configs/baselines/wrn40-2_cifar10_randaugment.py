@@ -1,5 +1,0 @@
-# RandAugment (Cubuk et al., 2020) with torchvision's N = 2 and M = 9.
-_base_ = ['../retrain/wrn40-2_cifar10.py']
-
-train_dataloader = dict(dataset=dict(pipeline=_base_.pipelines.randaugment))
-custom_hooks = []
