@@ -11,66 +11,48 @@
 # examples:
 #   bash tools/quickstart.sh
 #   bash tools/quickstart.sh /tmp/quickstart
-set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/usage.sh"
-(($# <= 1)) && [[ ${1:-} != -* ]] || misused 'it takes one folder'
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+set -euo pipefail
+usage() { sed -n '2,/^$/s/^# \?//p' "$0"; }
+[[ ${1:-} != -h && ${1:-} != --help ]] || { usage && exit; }
+if (($# > 1)) || [[ ${1:-} == -* ]]; then
+  printf '%s\n\n' 'quickstart.sh: error: it takes one folder' >&2
+  usage >&2
+  exit 2
+fi
+cd "$(dirname "$0")/.."
 bash tools/setup_env.sh
 python=$(bash tools/setup_env.sh --where)/bin/python
 work=${1:-work_dirs/quickstart}
-data=data/digits
-began=$SECONDS
 # One thread each: the two trainings run side by side.
 export OMP_NUM_THREADS=1 PYTHONWARNINGS=ignore
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT # what runs in the background
 
-say() { printf '[quickstart %3d s] %s\n' $((SECONDS - began)) "$*"; }
+say() { printf '[quickstart %3d s] %s\n' $SECONDS "$*"; }
 
-# finish LOG PID: waits; shows the end of the log where the command has failed
-finish() {
-  wait "$2" && return
-  tail -n 25 "$1" >&2
-  say "failed: the whole output is in $1" >&2
-  exit 1
+# run NAME COMMAND ...: its output goes to a log, whose end is shown where it fails
+run() {
+  "${@:2}" >"$work/$1.log" 2>&1 || { tail -n 25 "$work/$1.log" >&2 && say "failed: see $work/$1.log" >&2 && return 1; }
 }
-
-# What runs in the background does not hear of Ctrl-C by itself.
-trap 'trap "" INT TERM; kill $(jobs -p) 2>/dev/null || true; wait; say stopped >&2; exit 130' INT TERM
 
 rm -rf "$work"
 mkdir -p "$work"
 say 'real handwritten digits, pasted on cluttered canvases: upright for training, turned by 90 degrees where the detector will work'
-"$python" tools/dataset_converters/digits.py --out "$data"
+"$python" tools/dataset_converters/digits.py --out data/digits
 
 say 'searching the augmentation policy (about 1 minute)'
-"$python" tools/search.py configs/ddas_retinanet_r18_digits.py \
-  --work-dir "$work/search" >"$work/search.log" 2>&1 &
-search=$!
-shown=0
-while kill -0 "$search" 2>/dev/null; do
-  sleep 2
-  lines=$(grep -c 'DDAS epoch' "$work/search.log" || true)
-  if ((lines > shown)); then
-    say "$(grep 'DDAS epoch' "$work/search.log" | tail -n 1 | sed 's/.*INFO - //')"
-    shown=$lines
-  fi
-done
-finish "$work/search.log" "$search"
+run search "$python" tools/search.py configs/ddas_retinanet_r18_digits.py --work-dir "$work/search" &
+tail -n +1 -F --pid=$! "$work/search.log" 2>/dev/null | sed -un 's/.*INFO - \(DDAS epoch\)/[quickstart] \1/p'
+wait $!
 
 say 'training with the policy and without, side by side (about 3 minutes)'
-"$python" tools/train.py "$work/search/retrain_retinanet_r18_digits.py" \
-  --work-dir "$work/with" >"$work/with.log" 2>&1 &
+run with "$python" tools/train.py "$work/search/retrain_retinanet_r18_digits.py" --work-dir "$work/with" &
 with=$!
-"$python" tools/train.py configs/baselines/retinanet_r18_digits.py \
-  --work-dir "$work/without" >"$work/without.log" 2>&1 &
+run without "$python" tools/train.py configs/baselines/retinanet_r18_digits.py --work-dir "$work/without" &
 without=$!
-while kill -0 "$with" 2>/dev/null || kill -0 "$without" 2>/dev/null; do
-  sleep 15
-  line=$(grep -o 'Epoch(train) *\[[0-9]*\]' "$work/with.log" | tail -n 1 | grep -o '[0-9]*' || true)
-  [[ -z $line ]] || say "epoch $line of 30"
-done
-finish "$work/with.log" "$with"
-finish "$work/without.log" "$without"
+tail -n +1 -F --pid=$with "$work/with.log" 2>/dev/null | sed -un 's/.*\(Saving checkpoint at\)/[quickstart] \1/p'
+wait $with
+wait $without
 
 say 'both on the same images of the deployment camera'
 "$python" tools/analysis_tools/compare_detectors.py \

@@ -5,10 +5,6 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-if __name__ == '__main__':
-    from ddas_mm.interrupt import quit_early
-
-    quit_early()
 
 from ddas_mm.engine.cli import (
     apply_train_arguments,

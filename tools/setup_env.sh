@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Make a stack's virtual environment, or bring it up to date. Safe to run again
-# at any time: it goes on where an interrupted run stopped.
+# Make a stack's virtual environment, or bring it up to date; after an interruption run
+# it again.
 #
 # usage: bash tools/setup_env.sh [default|classic]
 #        bash tools/setup_env.sh --where [default|classic]
@@ -16,214 +16,119 @@
 # examples:
 #   bash tools/setup_env.sh && source .venv/bin/activate
 #   DDAS_VENV=/venvs/ddas_classic bash tools/setup_env.sh classic
+
 set -euo pipefail
-
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-build_folder=  # removed at exit
-
-# shellcheck source=tools/usage.sh
-source "$root/tools/usage.sh"
-# shellcheck source=tools/setup_mmcv.sh
-source "$root/tools/setup_mmcv.sh"
-
+usage() { sed -n '2,/^$/s/^# \?//p' "$0"; }
 say() { printf '%s\n' "[setup] $*"; }
-
 die() {
-  printf '%s\n' "[setup] error: $*" >&2
+  say "error: $*" >&2
   exit 1
 }
+[[ ${1:-} != -h && ${1:-} != --help ]] || { usage && exit; }
+root=$(cd "$(dirname "$0")/.." && pwd)
+where=no
+[[ ${1:-} != --where ]] || { where=yes && shift; }
+case ${1:-default} in
+  default)
+    constraints=(torch==2.11.0 torchvision==0.26.0 'setuptools>=80,<81')
+    mm_packages=$root/requirements/mminstall.txt venv=${DDAS_VENV:-.venv} newest=14
+    ;;
+  classic)
+    constraints=(torch==2.1.2 torchvision==0.16.2 'numpy<2' 'setuptools>=80,<81')
+    mm_packages=$root/requirements/mminstall_classic.txt venv=${DDAS_VENV:-.venv-classic} newest=11
+    ;;
+  *)
+    printf '%s\n\n' "setup_env.sh: error: the stack is 'default' or 'classic', but got '$1'" >&2
+    usage >&2
+    exit 2
+    ;;
+esac
+[[ $venv == /* ]] || venv=$root/$venv
+[[ $where == no ]] || { echo "$venv" && exit; }
+py=$venv/bin/python notes=$venv/.ddas_mm log=$venv/.ddas_mm/setup.log
 
-choose_stack() {
-  case $1 in
-    default)
-      constraints=(torch==2.11.0 torchvision==0.26.0 'setuptools>=80,<81')
-      mm_packages=$root/requirements/mminstall.txt
-      venv=${DDAS_VENV:-.venv}
-      ;;
-    classic)
-      constraints=(torch==2.1.2 torchvision==0.16.2 'numpy<2' 'setuptools>=80,<81')
-      mm_packages=$root/requirements/mminstall_classic.txt
-      venv=${DDAS_VENV:-.venv-classic}
-      ;;
-    *) misused "the stack is 'default' or 'classic', but got '$1'" ;;
-  esac
-  stack=$1
-  [[ $venv == /* ]] || venv=$root/$venv
-  py=$venv/bin/python
-  notes=$venv/.ddas_mm
-  log=$notes/setup.log
-}
-
-# ------------------------------------------------ what is there
-
-# Everything that decides what the environment holds, as one line.
-fingerprint() {
-  {
-    echo "$stack $root"
-    cat "$root"/tools/setup_{env,mmcv}.sh "$root/setup.py" "$root/ddas_mm/version.py" \
-      "$mm_packages" "$root"/requirements/{runtime,tests}.txt
-  } | sha256sum
-}
-
-# A machine without a GPU leaves CUDA operations built elsewhere as they are.
-is_ready() {
-  [[ -x $py && -f $notes/stamp && $(<"$notes/stamp") == "$(fingerprint)" ]] &&
-    [[ $(wanted_ops) == cpu:* || $(<"$notes/mmcv") == *-cuda* ]]
-}
-
-# ------------------------------------------------ running pip
-
-# Log all of pip's output; print what tells a waiting person something.
-follow() {
-  local line percent last=-1 start=$SECONDS
-  while IFS= read -r line; do
-    printf '%s\n' "$line" >>"$log"
-    if [[ $line =~ ^\ *\[([0-9]+)/([0-9]+)\] ]]; then
-      percent=$((BASH_REMATCH[1] * 100 / BASH_REMATCH[2] / 5 * 5))
-      if ((percent != last)); then
-        say "  compiled $percent % of ${BASH_REMATCH[2]} files in $(((SECONDS - start) / 60)) min"
-        last=$percent
-      fi
-    elif [[ $line =~ Downloading\ .*\ \(([0-9.]+\ GB|[0-9]{3,}[0-9.]*\ MB) ]]; then
-      say "  d${line#*D}"
-    elif [[ $line == 'Installing collected packages'* ]]; then
-      say "  installing $(tr -cd , <<<"$line," | wc -c) packages"
-    fi
-  done
-}
-
-# pip ARGS: into the log; on failure the end of the log is shown.
+# pip's output goes into the log; a line a minute tells that it lives
 pip() {
-  local from output
+  local from code=0 ticker
   from=$(($(wc -l <"$log") + 1))
-  printf '%s\n' "+ pip $*" >>"$log"
-  "$py" -m pip "$@" 2>&1 | follow && return 0
-  output=$(tail -n "+$from" "$log" | grep -vE 'is ignored: it is|^Requirement already')
-  grep -m 5 -E ': (fatal )?error: ' <<<"$output" >&2 || true
-  tail -n 12 <<<"$output" >&2
+  while sleep 60; do
+    say "  $(tail -n 1 "$log" | cut -c1-90)"
+  done &
+  ticker=$!
+  "$py" -m pip --disable-pip-version-check "$@" >>"$log" 2>&1 || code=$?
+  kill "$ticker" && wait "$ticker" 2>/dev/null || true
+  ((code == 0)) && return
+  tail -n "+$from" "$log" | grep -m 5 -E ': (fatal )?error: ' >&2 || true
+  tail -n 12 "$log" >&2
   die "pip failed; the whole output is in $log"
 }
-
-install() {
-  pip install --disable-pip-version-check -c "$notes/constraints.txt" "$@"
-}
-
-# Are these requirements (name==version) installed?
-has() {
-  "$py" - "$@" <<'PY'
-import sys
-from importlib.metadata import PackageNotFoundError, version
-
-for name, wanted in (arg.split('==') for arg in sys.argv[1:]):
-    try:
-        if version(name).split('+')[0] != wanted:
-            sys.exit(1)
-    except PackageNotFoundError:
-        sys.exit(1)
-PY
-}
-
-# Forget packages that an interrupted pip left half installed.
-drop_broken_packages() {
-  "$py" - <<'PY'
-import shutil
-from importlib.metadata import distributions
-
-for dist in distributions():
-    files = dist.files
-    if files is None or not all(dist.locate_file(f).exists() for f in files if f.suffix != '.pyc'):
-        if str(dist._path).endswith('.dist-info'):
-            print(f'[setup]   repairing {dist._path.name}')
-            shutil.rmtree(dist._path)
-PY
-}
-
-# ------------------------------------------------ the stages
-
-check_python() {
-  local python=$1 newest=$2
-  command -v "$python" >/dev/null || die "Python >= 3.10 is needed, but '$python' was not found; set PYTHON to one"
-  "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
-    die "Python >= 3.10 is needed, but $("$python" --version 2>&1) was found; set PYTHON to a newer one"
-  "$python" -c "import sys; sys.exit(sys.version_info[:2] > (3, $newest))" ||
-    die "torch ${constraints[0]#*==} has no build for $("$python" --version); set PYTHON to Python 3.$newest or older"
-  "$python" -c 'import venv, ensurepip' 2>/dev/null ||
-    die "$("$python" --version) lacks the venv module; install it (on Debian: apt install python3-venv)"
-}
+install() { pip install -c "$notes/constraints.txt" "$@"; }
 
 make_venv() {
-  if ! "$py" -m pip --version >/dev/null 2>&1; then
-    [[ ! -e $venv || -f $venv/pyvenv.cfg || -z $(ls -A "$venv") ]] ||
-      die "$venv is there, but is no virtual environment; set DDAS_VENV to another folder"
-    check_python "${PYTHON:-python3}" "$([[ $stack == classic ]] && echo 11 || echo 14)"
-    say "1/5 making $venv (about 10 s)"
-    "${PYTHON:-python3}" -m venv --clear "$venv"
-  fi
+  local python=${PYTHON:-python3}
+  [[ ! -e $venv || -f $venv/pyvenv.cfg || -z $(ls -A "$venv") ]] ||
+    die "$venv is there, but is no virtual environment; set DDAS_VENV to another folder"
+  [[ ! -f $notes/stack || $(<"$notes/stack") == "$mm_packages" ]] ||
+    die "$venv holds the other stack; set DDAS_VENV to another folder"
+  "$python" -c "import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, $newest))" ||
+    die "Python 3.10 to 3.$newest with its venv module is needed, but '$python' is none; set PYTHON to one (on Debian: apt install python3-venv)"
+  say "1/5 making $venv (about 10 s)"
+  "$py" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$venv"
   mkdir -p "$notes"
-  [[ ! -f $notes/stack || $(<"$notes/stack") == "$stack" ]] ||
-    die "$venv holds the $(<"$notes/stack") stack; set DDAS_VENV to another folder for $stack"
-  echo "$stack" >"$notes/stack"
+  echo "$mm_packages" >"$notes/stack"
   printf '%s\n' "${constraints[@]}" >"$notes/constraints.txt"
-  printf '%s\n' "=== $(date)" >>"$log"
-  drop_broken_packages
+  say "=== $(date)" >>"$log"
 }
 
-# Here and below pip runs even where all is there: it looks for what is missing.
-install_torch() {
-  local packages=("${constraints[@]:0:2}") duration='1 to 10 minutes: about 3 GB to download'
-  has "${packages[@]}" && duration='is there: a few seconds'
-  say "2/5 installing ${packages[*]} ($duration)"
-  install "${packages[@]}" 'setuptools>=80' wheel ninja psutil
+# The wheel of mmcv is kept by Python, torch and mmcv: pip's own cache does not know
+# which torch it was built for. With a GPU and nvcc it gets CUDA's operations too.
+install_mmcv() {
+  local mmcv key wheels device=cpu jobs
+  mmcv=$(grep -E '^(onedl-)?mmcv==' "$mm_packages")
+  ! { command -v nvcc && nvidia-smi -L; } >/dev/null 2>&1 || device=cuda
+  key=$("$py" -c 'import sys, sysconfig, torch; print(sys.implementation.cache_tag, sysconfig.get_platform().rpartition("-")[2], f"torch{torch.__version__}", sep="-")')
+  wheels=${XDG_CACHE_HOME:-$HOME/.cache}/ddas_mm/$key-${mmcv/==/-}-$device
+  if ! compgen -G "$wheels/*.whl" >/dev/null; then
+    command -v "${CXX:-c++}" >/dev/null ||
+      die 'a C++ compiler is needed to build mmcv; install one (on Debian: apt install g++ python3-dev)'
+    jobs=$(awk -v cores="$(nproc)" '/^MemAvailable/ {n = int($2 / 2e6); print n < 1 ? 1 : n < cores ? n : cores}' /proc/meminfo)
+    say "3/5 compiling $mmcv for $device, $jobs files at a time (about $((20 / jobs + 1)) minutes, with CUDA 3 to 5 times that)"
+    [[ $device == cuda ]] || export CUDA_VISIBLE_DEVICES= # mmcv would turn to CUDA by itself
+    export MMCV_WITH_OPS=1 MAX_JOBS=$jobs FORCE_CUDA=$([[ $device == cpu ]] && echo 0 || echo 1)
+    rm -rf "$notes/wheel" # moved at the end: a wheel in the cache is whole
+    pip wheel -v --no-deps --no-build-isolation --no-cache-dir --no-binary "${mmcv%%==*}" -w "$notes/wheel" "$mmcv"
+    mkdir -p "$wheels"
+    mv "$notes"/wheel/*.whl "$wheels/"
+  fi
+  [[ -f $notes/mmcv && $(<"$notes/mmcv") == "$wheels" ]] && return
+  say "3/5 installing $mmcv from $wheels (a few seconds)"
+  install --force-reinstall --no-deps "$wheels"/*.whl
+  echo "$wheels" >"$notes/mmcv"
 }
 
-install_rest() {
-  say "4/5 installing $(grep -E '^[a-z]' "$mm_packages" | paste -sd ' ' -) (at most a minute)"
+install_all() {
+  make_venv
+  say "2/5 installing ${constraints[*]:0:2} (1 to 10 minutes: about 3 GB to download)"
+  install "${constraints[@]:0:2}" 'setuptools>=80' wheel ninja psutil
+  install_mmcv
+  say '4/5 installing the mm packages (at most a minute)'
   install --no-build-isolation --no-cache-dir -r "$mm_packages"
   say '5/5 installing ddas_mm (editable), what it needs and what its tests need (at most a minute)'
-  install --no-build-isolation -r "$root/requirements/runtime.txt" \
-    -r "$root/requirements/tests.txt" -e "$root"
+  install --no-build-isolation -r "$root/requirements/runtime.txt" -r "$root/requirements/tests.txt" -e "$root"
+  # mmcv wants the OpenCV with windows, which does not load without libGL
+  "$py" -c 'import cv2' 2>/dev/null || install --force-reinstall --no-deps \
+    "opencv-python-headless==$("$py" -c 'from importlib.metadata import version; print(version("opencv-python"))')"
+  (cd / && "$py" -W ignore -c 'import mmcv.ops, mmdet, mmpretrain, ddas_mm') ||
+    die "the packages do not import; if mmcv is to blame, delete $(<"$notes/mmcv") and run this again"
 }
 
-# imaug wants opencv-python-headless, mmcv opencv-python; both write the folder cv2,
-# and the one with windows, which comes last, does not load without libGL.
-prefer_headless_opencv() {
-  local version
-  "$py" -c 'import cv2' 2>/dev/null && return 0
-  say '5/5 OpenCV with windows does not load here: taking its headless build (a few seconds)'
-  version=$("$py" -c 'from importlib.metadata import version; print(version("opencv-python"))')
-  install --force-reinstall --no-deps "opencv-python-headless==$version"
-}
-
-check_imports() {
-  (cd / && "$py" -W ignore -c 'import mmcv.ops, mmdet, mmpretrain, ddas_mm') >>"$log" 2>&1 && return 0
-  tail -n 5 "$log" >&2
-  die "the packages are installed, but do not import; if mmcv is to blame, delete $wheels and run this again"
-}
-
-main() {
-  local where=no wanted
-  [[ ${1:-} == --where ]] && where=yes && shift
-  (($# <= 1)) || misused 'it takes one stack'
-  choose_stack "${1:-default}"
-  [[ $where == no ]] || { echo "$venv" && return; }
-  if ! is_ready; then
-    exec 9<"$root/requirements"
-    flock -n 9 || { say 'waiting for another set-up of this checkout' && flock 9; }
-  fi
-  if ! is_ready; then
-    wanted=$(fingerprint)
-    trap 'say "interrupted; run it again to go on" >&2; exit 130' INT TERM
-    trap 'rm -rf "$build_folder"' EXIT
-    make_venv
-    install_torch
-    install_mmcv
-    install_rest
-    prefer_headless_opencv
-    check_imports
-    echo "$wanted" >"$notes/stamp"
-    say "done in $((SECONDS / 60)) min $((SECONDS % 60)) s"
-  fi
-  say "the $stack stack is ready: source ${venv#"$PWD"/}/bin/activate"
-}
-
-main "$@"
+# All that decides what the environment holds, as one line.
+wanted=$(cat <(echo "$root") "$0" "$root"/{setup.py,requirements/*.txt} | sha256sum)
+exec 9<"$root/requirements"
+flock 9 # another set-up of this checkout
+if [[ ! -x $py || ! -f $notes/stamp || $(<"$notes/stamp") != "$wanted" ]]; then
+  install_all
+  echo "$wanted" >"$notes/stamp"
+  say "done in $((SECONDS / 60)) min $((SECONDS % 60)) s"
+fi
+say "the ${1:-default} stack is ready: source ${venv#"$PWD"/}/bin/activate"

@@ -23,12 +23,12 @@ from ddas_mm.engine.config_file import read_config
 from ddas_mm.engine.data_root import set_data_root
 from ddas_mm.engine.emit import HOOK, find_dicts
 from ddas_mm.engine.environment import check_environment
-from ddas_mm.engine.farewell import hold_while_saving, told_how_to_go_on
+from ddas_mm.engine.farewell import how_to_go_on
 from ddas_mm.engine.options import Settings, merge_options
 from ddas_mm.engine.resume import is_checkpoint, prepare_resume
 from ddas_mm.engine.sentences import causes_named, sentence_of
 from ddas_mm.errors import SettingError
-from ddas_mm.interrupt import Interrupted, interruptible, is_interrupted
+from ddas_mm.interrupt import Stopped, stoppable
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -143,20 +143,19 @@ def build_runner(config: Config) -> Runner:
 def run_tool(main: Callable[[], None]) -> None:
     """Run a tool; a setting that is not usable ends it with one sentence.
 
-    Ctrl-C and SIGTERM end it as :func:`ddas_mm.interrupt.interruptible` says.
+    Ctrl-C and SIGTERM end it as :func:`ddas_mm.interrupt.stoppable` says.
     """
-    with interruptible():
+    with stoppable():
         try:
             main()
         except Exception as error:
             sentence = sentence_of(error)
-            if sentence is None or is_interrupted():
+            if sentence is None:
                 raise
             print(f'{Path(sys.argv[0]).name}: error: {sentence}', file=sys.stderr)
             sys.exit(2)
         finally:
-            if not is_interrupted():
-                _leave_group()
+            _leave_group()
 
 
 def _leave_group() -> None:
@@ -172,14 +171,13 @@ def run(config: Config) -> None:
     with (
         nothing_left_on_error(config.work_dir),
         causes_named(config),
-        told_how_to_go_on(config),
+        stoppable(how_to_go_on(config)),
     ):
         runner = build_runner(config)
         check_any_run(runner)
-        hold_while_saving(runner)
         try:
             runner.train()
-        except Interrupted:
+        except Stopped:
             runner.visualizer.close()  # what it has not written or sent yet
             raise
 

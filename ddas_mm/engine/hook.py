@@ -22,7 +22,6 @@ from ddas_mm.engine.replay import Replay
 from ddas_mm.engine.report import report_search
 from ddas_mm.engine.resume import check_fits
 from ddas_mm.errors import check_integer, check_kind
-from ddas_mm.interrupt import held
 from ddas_mm.registry import HOOKS
 from ddas_mm.visualization import plot_policy
 
@@ -168,7 +167,6 @@ class DDASHook(Hook):
         self._snapshots = list(state['snapshots'])
         self._seconds = state['seconds']
 
-    @held()
     def _write(self, schedule: PolicySchedule, folder: Path) -> list[Path]:
         write_policy(schedule, folder / 'policy.json')
         return [folder / 'policy.json', *self._emitter.write(schedule, folder)]

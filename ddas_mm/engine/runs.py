@@ -15,7 +15,7 @@ from mmengine.config import Config
 from ddas_mm.core.policy_file import write_atomically
 from ddas_mm.engine.cli import load_config, train_parser
 from ddas_mm.errors import SettingError
-from ddas_mm.interrupt import last_words
+from ddas_mm.interrupt import stoppable
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 SETTINGS = 'run_settings.py'
@@ -89,7 +89,7 @@ class Run:
         work_dir = ('--work-dir', str(self.folder))  # arguments may name another
         words = [*launch_words(self, tool), *work_dir, *arguments, *self.options]
         path = self.folder / f'{tool}.log'
-        with path.open('a') as log, last_words(_again):
+        with path.open('a') as log, stoppable(_again):
             code = _finish(subprocess.Popen(words, stdout=log, stderr=log))
         if code != 0:
             tail = path.read_text(errors='replace').splitlines()[-LOG_TAIL:]
@@ -126,7 +126,7 @@ def launch_words(run: Run, tool: str) -> list[str]:
     Args:
         run: The run. Its launcher is None for one process, or a command in which
             ``{tool}``, ``{config}``, ``{name}`` and ``{work_dir}`` are filled in,
-            such as ``bash tools/dist_run.sh {tool} {config} 4``.
+            such as ``env TOOL={tool} bash tools/dist_train.sh {config} 4``.
         tool: Name of the tool.
 
     Raises:

@@ -8,7 +8,7 @@ import pytest
 from mmengine.config import Config
 
 from ddas_mm.core import PolicySchedule, write_policy
-from ddas_mm.engine.farewell import Farewell, with_resume
+from ddas_mm.engine.farewell import how_to_go_on, with_resume
 from tests.replaying import SPACE
 
 COMMAND = ['python', 'tools/search.py', 'a config.py']
@@ -30,12 +30,12 @@ def save(folder, epochs):
 
 
 def lines_of(farewell):
-    policy, what, command = farewell.words().splitlines()
+    policy, what, command = farewell().splitlines()
     return policy, what, command.strip()
 
 
 def test_run_goes_on_from_its_last_checkpoint(config, tmp_path):
-    farewell = Farewell(config)
+    farewell = how_to_go_on(config)
     save(tmp_path, 1)
     save(tmp_path, 2)
     os.utime(tmp_path / 'epoch_1.pth', (0, 0))
@@ -46,24 +46,26 @@ def test_run_goes_on_from_its_last_checkpoint(config, tmp_path):
 
 
 def test_first_epoch_has_nothing_to_go_on_from(config):
-    policy, what, command = lines_of(Farewell(config))
+    policy, what, command = lines_of(how_to_go_on(config))
     assert policy.startswith('no policy yet')
-    assert what == 'no checkpoint yet; to start again, from the beginning:'
-    assert command.endswith('--resume')
+    assert what == 'no new checkpoint yet; to start again:'
+    assert not command.endswith('--resume')
 
 
 def test_what_an_earlier_run_left_is_not_gone_on_from(config, tmp_path):
     save(tmp_path, 2)
-    policy, what, command = lines_of(Farewell(config))
+    for path in tmp_path.iterdir():
+        os.utime(path, (0, 0))
+    policy, what, command = lines_of(how_to_go_on(config))
     assert policy.startswith('no policy yet')
-    assert what.endswith('from the beginning:')
+    assert what.endswith('to start again:')
     assert not command.endswith('--resume')
 
 
 def test_resumed_run_goes_on_from_where_it_did(config, tmp_path):
     save(tmp_path, 2)
     config.resume = True
-    policy, what, command = lines_of(Farewell(config))
+    policy, what, command = lines_of(how_to_go_on(config))
     assert policy.endswith('holds the policy of 2 of 5 epochs')
     assert what.startswith('epoch_2.pth')
     assert command.endswith('--resume')
@@ -74,7 +76,7 @@ def test_named_checkpoint_is_named_again_until_there_is_a_new_one(
 ):
     monkeypatch.setattr(sys, 'orig_argv', [*COMMAND, '--resume', 'old.pth', '--amp'])
     config.resume, config.load_from = True, 'old.pth'
-    farewell = Farewell(config)
+    farewell = how_to_go_on(config)
     _, what, command = lines_of(farewell)
     assert what == 'no new checkpoint yet; to go on from old.pth again:'
     assert command.endswith('--resume old.pth --amp')
@@ -84,15 +86,15 @@ def test_named_checkpoint_is_named_again_until_there_is_a_new_one(
 
 def test_launching_script_names_its_command(config, monkeypatch):
     config.launcher = 'pytorch'
-    assert lines_of(Farewell(config))[2] == 'the same command, with --resume'
-    monkeypatch.setenv('DDAS_COMMAND', "env PORT=1 bash 'dist search.sh' '--resume'")
-    command = lines_of(Farewell(config))[2]
-    assert command == "env PORT=1 bash 'dist search.sh' --resume"
+    assert lines_of(how_to_go_on(config))[2] == 'the same command'
+    monkeypatch.setenv('DDAS_COMMAND', "bash 'dist search.sh' '--resume'")
+    command = lines_of(how_to_go_on(config))[2]
+    assert command == "bash 'dist search.sh' --resume"
 
 
 def test_training_speaks_of_no_policy(config):
     config.train_cfg = dict(by_epoch=True, max_epochs=5)
-    assert 'policy' not in Farewell(config).words()
+    assert 'policy' not in how_to_go_on(config)()
 
 
 @pytest.mark.parametrize(

@@ -74,9 +74,9 @@ def test_slurm_script_hands_its_arguments_on(tmp_path, name):
     srun.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     srun.chmod(0o755)
     path = os.pathsep.join([str(tmp_path), os.environ['PATH']])
-    script = ROOT / f'tools/slurm_{name}.sh'
+    words = ('part', 'job', 'a config.py', 'out', '--resume', 'a b.pth')
     given = subprocess.run(
-        ['bash', script, 'part', 'job', 'a config.py', 'out', '--resume', 'a b.pth'],
+        ['bash', ROOT / 'tools/slurm.sh', name, *words],
         env=environment(PATH=path, GPUS='16', SRUN_ARGS='--mem 9G', PYTHON='python'),
         capture_output=True,
         text=True,

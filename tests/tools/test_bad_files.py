@@ -1,9 +1,7 @@
 """Wrong files, folders, disks and launchers, as the tools are called."""
 
-import os
 import re
 import runpy
-import subprocess
 import sys
 
 import pytest
@@ -166,31 +164,6 @@ def test_launcher_without_its_variables(tmp_path, tool, monkeypatch, launcher):
     sentence = tool('search', config_file(tmp_path), '--launcher', launcher)
     assert f'--launcher {launcher} needs {missing}' in sentence
     assert starter in sentence
-
-
-@pytest.mark.parametrize(
-    ('variables', 'gpus', 'message'),
-    [
-        ({'NNODES': '2'}, '1', 'NNODES=2 needs MASTER_ADDR'),
-        ({'NNODES': 'two'}, '1', "NNODES must be a number, but is 'two'"),
-        ({'NODE_RANK': '-1'}, '1', "NODE_RANK must be a number, but is '-1'"),
-        ({'PORT': 'x'}, '1', "PORT must be a number, but is 'x'"),
-        ({}, 'all', "GPUS must be a number, but is 'all'"),
-    ],
-)
-def test_script_for_several_processes_names_the_variable(variables, gpus, message):
-    names = ('NNODES', 'NODE_RANK', 'MASTER_ADDR', 'PORT')
-    around = {k: v for k, v in os.environ.items() if k not in names}
-    ended = subprocess.run(
-        ['bash', ROOT / 'tools/dist_search.sh', 'config.py', gpus],
-        env={**around, **variables},
-        capture_output=True,
-        text=True,
-        timeout=20,
-    )
-    assert ended.returncode == 2
-    assert message in ended.stderr
-    assert ended.stderr.count('\n') == 1
 
 
 @pytest.mark.parametrize('name', ['search', 'train'])

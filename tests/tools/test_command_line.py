@@ -11,7 +11,6 @@ import pytest
 from ddas_mm.command_line import ToolParser
 from tests.ranks import ROOT
 
-# torchrun.py hands its options on to torch
 TOOLS = [p for p in (ROOT / 'tools').rglob('*.py') if '__main__' in p.read_text()]
 SCRIPTS = [p for p in (ROOT / 'tools').glob('*.sh') if p.read_text().startswith('#!')]
 
@@ -46,13 +45,12 @@ def test_tool_has_help_with_examples_and_names_the_right_option(path, call):
     assert f'usage: {path.name}' in usage
     assert 'options:' in usage
     assert path.name in examples
-    if path.name != 'torchrun.py':
-        code, _, err = call(path, '--hepl')
-        assert code == 2
-        assert err.splitlines() == [
-            f'{path.name}: error: there is no option --hepl; did you mean --help?',
-            f'{path.name} --help shows all options',
-        ]
+    code, _, err = call(path, '--hepl')
+    assert code == 2
+    assert err.splitlines() == [
+        f'{path.name}: error: there is no option --hepl; did you mean --help?',
+        f'{path.name} --help shows all options',
+    ]
 
 
 @pytest.mark.parametrize('path', SCRIPTS, ids=name_of)
@@ -66,12 +64,9 @@ def test_script_has_help_with_examples(path, option):
 
 
 MISUSES = {
-    'dist_run.sh': ('seek', 'c.py', '2'),
     'dist_search.sh': ('c.py',),
-    'dist_train.sh': (),
-    'slurm_run.sh': ('search', 'gpu', 'job', 'c.py'),
-    'slurm_search.sh': ('gpu', 'job', 'c.py'),
-    'slurm_train.sh': ('gpu',),
+    'dist_train.sh': ('c.py', 'all'),
+    'slurm.sh': ('seek', 'gpu', 'job', 'c.py', 'out'),
     'quickstart.sh': ('--fast',),
     'setup_env.sh': ('clasic',),
 }

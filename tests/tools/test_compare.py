@@ -149,7 +149,7 @@ def test_unusable_settings_are_refused(run_tool, scores, args, message):
 
 
 def test_launcher_is_filled_in():
-    launcher = 'bash tools/slurm_run.sh {tool} gpu {name} {config} {work_dir}'
+    launcher = 'bash tools/slurm.sh {tool} gpu {name} {config} {work_dir}'
     run = Run('mine', 'c d.py', 3, Path('w/mine'), launcher=launcher)
     words = launch_words(run, 'train')
     assert words[2:] == ['train', 'gpu', 'mine', 'c d.py', 'w/mine']

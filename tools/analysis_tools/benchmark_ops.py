@@ -24,10 +24,6 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-if __name__ == '__main__':
-    from ddas_mm.interrupt import quit_early
-
-    quit_early()
 
 import cv2
 import numpy as np
@@ -36,7 +32,7 @@ from benchmark_peers import Contestant, albumentations_peer, mm_peer, pillow_ope
 from PIL import Image
 
 from ddas_mm.command_line import ToolParser
-from ddas_mm.interrupt import interruptible
+from ddas_mm.interrupt import stoppable
 from ddas_mm.ops import (
     SPACES,
     TABLES,
@@ -178,7 +174,7 @@ def space_speed(
     return statistics.median(speeds)
 
 
-@interruptible()
+@stoppable()
 def main() -> None:
     """Measure and print."""
     args = parse_args()

@@ -6,10 +6,6 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-if __name__ == '__main__':
-    from ddas_mm.interrupt import quit_early
-
-    quit_early()
 
 from mmengine.config import Config
 

@@ -7,10 +7,6 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-if __name__ == '__main__':
-    from ddas_mm.interrupt import quit_early
-
-    quit_early()
 
 import cv2
 import numpy as np

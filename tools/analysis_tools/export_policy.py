@@ -9,10 +9,6 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-if __name__ == '__main__':
-    from ddas_mm.interrupt import quit_early
-
-    quit_early()
 
 from ddas_mm.command_line import ToolParser
 from ddas_mm.core.policy_file import write_atomically

@@ -25,7 +25,7 @@ from numpy import ndarray
 from numpy.random import Generator, default_rng
 
 from ddas_mm.command_line import ToolParser
-from ddas_mm.interrupt import interruptible
+from ddas_mm.interrupt import stoppable
 from ddas_mm.progress import track
 
 EXAMPLES = 'examples:\n  python tools/dataset_converters/digits.py --out data/digits'
@@ -228,7 +228,7 @@ def generate(out: Path, params: dict) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-@interruptible()
+@stoppable()
 def main() -> None:
     """Read the command line and make the data set."""
     parser = ToolParser(__doc__, EXAMPLES)
