@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar('T')
+# msgspec speaks of JSON's types, our users of Python's.
+JSON_WORDS = (
+    ('Expected', 'must be'),
+    (', got .*', ''),
+    ('object', 'dict'),
+    ('array', 'list'),
+    (r'Object missing required field (\w+)', r'field \1 is missing'),
+)
 
 
 class SettingError(ValueError):
@@ -83,3 +96,28 @@ def check_integer(name: str, value: Any, least: int) -> int:
             f'{name} must be an integer of at least {least}, but is {value!r}'
         )
     return value
+
+
+def typed(data: Any, kind: type[T], source: str) -> T:
+    """Return a config's or a file's data as a typed description of it.
+
+    Args:
+        data: Plain values.
+        kind: What msgspec can convert to, such as a Struct.
+        source: Where the data stands; the message begins with it.
+
+    Raises:
+        SettingError: With the field and the value that do not fit.
+    """
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        what, _, place = str(error).replace('`', '').partition(' - at $.')
+        for theirs, ours in JSON_WORDS:
+            what = re.sub(theirs, ours, what)
+        if not place:
+            raise SettingError(f'{source}: {what}') from None
+        value = data
+        for key, index in re.findall(r'(\w+)|\[(\d+)\]', place):
+            value = value[key or int(index)]
+        raise SettingError(f'{source}: {place} {what}, but is {value!r}') from None

@@ -9,36 +9,48 @@ from __future__ import annotations
 
 import glob
 import json
-import math
 import os
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from msgspec import Meta, Struct
 
 from ddas_mm.core.schedule import PolicySchedule
-from ddas_mm.core.space import Candidate, SearchSpace
-from ddas_mm.errors import SettingError
+from ddas_mm.core.space import SearchSpace
+from ddas_mm.errors import SettingError, check_keys, typed
 
-FORMAT = 'ddas-policy'
-VERSION = 1
-REQUIRED = ('table', 'candidates', 'depth', 'total_prob', 'op_probs')
-OPTIONAL = ('format', 'version', 'constants', 'total_prob_raw', 'search')
+Probability = Annotated[float, Meta(ge=0, le=1)]
+Level = Annotated[float, Meta(ge=0, le=1e9)]  # finite
+Row = Annotated[list[Probability], Meta(min_length=1)]
 # Emitted configs round to 6 digits; 1e-3 is far above that and far below a mistake.
 SUM_TOLERANCE = 1e-3
 STALE = 600.0  # seconds after which nobody is writing a temporary file any more
 
 
+class PolicyFile(Struct, kw_only=True):
+    """What the format holds, for T rows and K candidates."""
+
+    format: Annotated[str, Meta(pattern='^ddas-policy$')] = 'ddas-policy'
+    version: Annotated[int, Meta(ge=1, le=1)] = 1
+    table: str
+    constants: dict[str, Any] = {}
+    candidates: Annotated[list[tuple[str, Level | None]], Meta(min_length=1)]
+    depth: Annotated[int, Meta(ge=1)]
+    total_prob: Row
+    total_prob_raw: Row | None = None
+    op_probs: Annotated[list[Row], Meta(min_length=1)]
+    search: dict[str, Any] = {}
+
+
 def policy_to_dict(schedule: PolicySchedule) -> dict[str, Any]:
     """Return the schedule in the file format, as plain Python values."""
     return {
-        'format': FORMAT,
-        'version': VERSION,
+        'format': 'ddas-policy',
+        'version': 1,
         'table': schedule.space.table,
         'constants': dict(schedule.space.constants),
         'candidates': [list(candidate) for candidate in schedule.space.candidates],
@@ -60,40 +72,33 @@ def policy_from_dict(data: Any, source: str = 'policy') -> PolicySchedule:
     Raises:
         SettingError: With the field and the value that are wrong.
     """
-    if not isinstance(data, Mapping):
-        raise SettingError(
-            f'{source}: a policy must be a dict, but is {type(data).__name__}'
-        )
-    _check_fields(data, source)
-    candidates = tuple(
-        _candidate(value, f'{source}: candidates[{k}]')
-        for k, value in enumerate(_sequence(data['candidates'], source, 'candidates'))
-    )
-    constants = data.get('constants', {})
-    search = data.get('search', {})
-    for name, value in (('constants', constants), ('search', search)):
-        if not isinstance(value, Mapping):
-            raise SettingError(f'{source}: {name} must be a dict, but is {value!r}')
-    if not isinstance(data['table'], str):
-        raise SettingError(
-            f'{source}: table must be the name of an operation table, '
-            f'but is {data["table"]!r}'
-        )
+    check_keys(f'{source}: a policy', data, PolicyFile.__struct_fields__)
+    file = typed(data, PolicyFile, source)
     try:
-        space = SearchSpace(data['table'], candidates, data['depth'], dict(constants))
+        space = SearchSpace(
+            file.table, tuple(file.candidates), file.depth, file.constants
+        )
     except SettingError as error:
         raise SettingError(f'{source}: {error}') from None
-    total_prob = _probabilities(data['total_prob'], source, 'total_prob')
-    raw = data.get('total_prob_raw', data['total_prob'])
-    total_prob_raw = _probabilities(raw, source, 'total_prob_raw')
-    op_probs = _rows(data['op_probs'], len(space), source)
-    for name, value in (('total_prob_raw', total_prob_raw), ('op_probs', op_probs)):
-        if len(value) != len(total_prob):
+    raw = file.total_prob if file.total_prob_raw is None else file.total_prob_raw
+    for name, values in (('total_prob_raw', raw), ('op_probs', file.op_probs)):
+        if len(values) != len(file.total_prob):
             raise SettingError(
-                f'{source}: {name} has {len(value)} rows, '
-                f'but total_prob has {len(total_prob)}'
+                f'{source}: {name} has {len(values)} rows, '
+                f'but total_prob has {len(file.total_prob)}'
             )
-    return PolicySchedule(space, total_prob, total_prob_raw, op_probs, dict(search))
+    for index, row in enumerate(file.op_probs):
+        if len(row) != len(space):
+            raise SettingError(
+                f'{source}: op_probs[{index}] has {len(row)} entries, '
+                f'but there are {len(space)} candidates'
+            )
+        if abs(sum(row) - 1) > SUM_TOLERANCE:
+            raise SettingError(
+                f'{source}: op_probs[{index}] must sum to 1, but sums to {sum(row):.6g}'
+            )
+    columns = (np.array(v, np.float64) for v in (file.total_prob, raw, file.op_probs))
+    return PolicySchedule(space, *columns, file.search)
 
 
 def read_policy(path: str | os.PathLike[str]) -> PolicySchedule:
@@ -164,76 +169,3 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
 
 def _dumps(value: Any) -> str:
     return json.dumps(value, allow_nan=False)
-
-
-def _check_fields(data: Mapping[str, Any], source: str) -> None:
-    for name in REQUIRED:
-        if name not in data:
-            raise SettingError(f'{source}: field {name!r} is missing')
-    for name in data:
-        if name not in REQUIRED + OPTIONAL:
-            raise SettingError(
-                f'{source}: unknown field {name!r}; '
-                f'known are {", ".join(REQUIRED + OPTIONAL)}'
-            )
-    for name, expected in (('format', FORMAT), ('version', VERSION)):
-        found = data.get(name, expected)
-        if found != expected or isinstance(found, bool):
-            raise SettingError(
-                f'{source}: {name} must be {expected!r}, but is {found!r}'
-            )
-
-
-def _sequence(value: Any, source: str, name: str) -> Sequence[Any]:
-    if not isinstance(value, (list, tuple)) or not value:
-        raise SettingError(
-            f'{source}: {name} must be a list with at least one entry, but is {value!r}'
-        )
-    return value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _candidate(value: Any, where: str) -> Candidate:
-    pair = isinstance(value, (list, tuple)) and len(value) == 2
-    if not pair or not isinstance(value[0], str):
-        raise SettingError(
-            f'{where} must be a pair of operation name and level, but is {value!r}'
-        )
-    name, level = value
-    if level is not None and not (_is_number(level) and 0 <= level < math.inf):
-        raise SettingError(
-            f'{where}: the level of {name!r} must be a number of at least 0 '
-            f'or null, but is {level!r}'
-        )
-    return name, level
-
-
-def _probabilities(values: Any, source: str, name: str) -> NDArray[np.float64]:
-    for index, value in enumerate(_sequence(values, source, name)):
-        if not _is_number(value) or not 0 <= value <= 1:
-            raise SettingError(
-                f'{source}: {name}[{index}] must be a probability in [0, 1], '
-                f'but is {value!r}'
-            )
-    return np.array(values, dtype=np.float64)
-
-
-def _rows(values: Any, width: int, source: str) -> NDArray[np.float64]:
-    rows = []
-    for index, value in enumerate(_sequence(values, source, 'op_probs')):
-        row = _probabilities(value, source, f'op_probs[{index}]')
-        if len(row) != width:
-            raise SettingError(
-                f'{source}: op_probs[{index}] has {len(row)} entries, '
-                f'but there are {width} candidates'
-            )
-        if abs(row.sum() - 1) > SUM_TOLERANCE:
-            raise SettingError(
-                f'{source}: op_probs[{index}] must sum to 1, '
-                f'but sums to {row.sum():.6g}'
-            )
-        rows.append(row)
-    return np.array(rows)
