@@ -5,6 +5,7 @@ Types of mmdet are met by what they look like, so that nothing of it is imported
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -37,21 +38,31 @@ NO_BOXES = np.zeros((0, 4), np.float32)
 MIN_SIDE = 1.0  # pixels of width and height below which a box has vanished
 
 
-def unpack(results: dict[str, Any]) -> Sample:
+def unpack(
+    results: dict[str, Any], needs_boxes: bool = True, moves: bool = True
+) -> Sample:
     """Return image, boxes, masks and segmentation map of a sample.
+
+    Args:
+        results: mm's dict of a sample.
+        needs_boxes: Whether operations have to know the boxes; else there are none.
+        moves: Whether operations may move what lies on the image; else there are no
+            masks and no segmentation map.
 
     Raises:
         SettingError: If the image is not uint8 with three channels, a box is not
             finite, or the sample holds something that the operations cannot move.
     """
     image = _image(results)
-    boxes = results.get('gt_bboxes')
+    boxes = results.get('gt_bboxes') if needs_boxes else None
     boxes = NO_BOXES if boxes is None else _box_array(boxes)
     if not np.isfinite(boxes).all():
         raise SettingError(
             f'{results.get("img_path", "an image")} has a box that is not finite; put '
             'it right in the annotations'
         )
+    if not moves:
+        return Sample(image, boxes)
     _check_movable(results, len(boxes))
     return Sample(
         image=image,
@@ -61,16 +72,20 @@ def unpack(results: dict[str, Any]) -> Sample:
     )
 
 
-def pack(results: dict[str, Any], sample: Sample) -> dict[str, Any]:
+def pack(
+    results: dict[str, Any], sample: Sample, moves: bool = True
+) -> dict[str, Any]:
     """Return ``results`` with the sample's arrays, in the types they had.
 
     Boxes are new; masks and segmentation map that no operation moved are the old ones.
+    Where nothing ``moves``, the image alone is the sample's.
     """
     packed = {**results, 'img': sample.image, 'img_shape': sample.image.shape[:2]}
     boxes, masks = results.get('gt_bboxes'), results.get('gt_masks')
     if boxes is not None:
-        packed['gt_bboxes'] = _like(boxes, sample.boxes)
-    if masks is not None and sample.masks is not masks.masks:
+        new = _like(boxes, sample.boxes) if moves else copy.deepcopy(boxes)
+        packed['gt_bboxes'] = new
+    if moves and masks is not None and sample.masks is not masks.masks:
         packed['gt_masks'] = type(masks)(sample.masks, *sample.image.shape[:2])
     if sample.seg_map is not None:
         packed['gt_seg_map'] = sample.seg_map

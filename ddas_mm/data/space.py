@@ -112,6 +112,8 @@ class CandidateOps:
                 spec.argument(level, np.random.default_rng(0), self.constants)
         except (TypeError, ValueError) as error:
             raise SettingError(f'{source} cannot be applied: {error}') from None
+        self.moves = any(spec.moves for spec, _ in self.candidates)
+        self.needs_boxes = any(spec.needs_boxes for spec, _ in self.candidates)
 
     def apply(
         self, results: dict[str, Any], policy: list[int], rng: np.random.Generator
@@ -119,7 +121,8 @@ class CandidateOps:
         """Return ``results`` augmented by the candidates of one policy, in order.
 
         Boxes with less than one pixel of width or height left are dropped, with
-        everything that is indexed by them.
+        everything that is indexed by them. What no candidate of the space looks at or
+        moves passes, whatever it is.
 
         Args:
             results: mm's dict of a sample; left as it is.
@@ -145,13 +148,14 @@ class CandidateOps:
             steps: Rows with their levels.
             rng: Source of all randomness inside the operations.
         """
-        sample = unpack(results)
-        self._check_ignored(results)
+        sample = unpack(results, self.needs_boxes, self.moves)
+        if self.moves:
+            self._check_ignored(results)
         moved = False
         for spec, level in steps:
             sample = apply_to_sample(spec, level, sample, rng, self.constants)
             moved = moved or spec.moves_boxes
-        packed = pack(results, sample)
+        packed = pack(results, sample, self.moves)
         return drop_vanished(packed, sample.boxes) if moved else packed
 
     def _check_ignored(self, results: dict[str, Any]) -> None:

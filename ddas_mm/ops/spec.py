@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .bbox_only import PerBox
 from .constants import Constants
-from .kernels import Kernel, Rng
+from .cutout import box_cutout, cutout, scaled_cutout
+from .kernels import Kernel, Pixels, Rng, identity
 from .levels import Level, LevelMap
+
+_PAINTERS = (identity, cutout, scaled_cutout, box_cutout)
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,18 @@ class OpSpec:
     def takes_level(self) -> bool:
         """Whether a candidate of this operation carries a level."""
         return self.level_map is not None
+
+    @property
+    def moves(self) -> bool:
+        """Whether what lies on the image may move; of other kernels it is not known."""
+        kernel = self.kernel.kernel if isinstance(self.kernel, PerBox) else self.kernel
+        return not (isinstance(kernel, Pixels) or kernel in _PAINTERS)
+
+    @property
+    def needs_boxes(self) -> bool:
+        """Whether it has to know where the boxes are."""
+        by_box = isinstance(self.kernel, PerBox) or self.kernel is box_cutout
+        return by_box or self.moves
 
     def argument(
         self, level: Level | None, rng: Rng, constants: Constants

@@ -11,6 +11,8 @@ import numpy as np
 from ddas_mm.core import PolicySchedule, SearchSpace
 from ddas_mm.data.adapter import unpack
 from ddas_mm.data.space import CandidateOps
+from ddas_mm.errors import SettingError
+from ddas_mm.ops import Sample
 from ddas_mm.visualization.contact_sheet import Picture
 
 TRIES = 20  # draws per candidate until one shows
@@ -60,10 +62,14 @@ class ImagePictures:
 
     def _picture(self, title: str, done: dict[str, Any]) -> Picture:
         """Return the picture of a sample; says how many boxes are left."""
-        sample, ids = unpack(done), done.get('gt_instances_ids', ())
+        ids = done.get('gt_instances_ids', ())
         total = len(self.results.get('gt_instances_ids', ()))
         if len(ids) < total:
             title += f'\n{len(ids)} of {total} boxes left'
+        try:
+            sample = unpack(done)
+        except SettingError:  # of boxes that the space leaves alone
+            sample, ids = Sample(done['img']), ()
         if self.ops.constants.channel_order == 'bgr':
             image = np.ascontiguousarray(sample.image[..., ::-1])
             sample = replace(sample, image=image)

@@ -10,6 +10,7 @@ from ddas_mm.ops import (
     LevelMap,
     OpSpec,
     Pixels,
+    Sample,
     apply_op,
     apply_to_sample,
     get_op,
@@ -91,6 +92,32 @@ def test_only_whole_image_geometry_moves_boxes():
         name for name, spec in TABLES['classification'].items() if spec.moves_boxes
     }
     assert moving == set(kinds)
+
+
+@_EVERY_SPEC
+def test_rows_tell_what_they_look_at_and_what_they_move(table, spec):
+    """By what they do to a sample with objects, and without."""
+    constants = resolve_constants(table)
+    image = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
+    masks = np.zeros((2, 30, 40), np.uint8)
+    masks[:, 3:9, 4:11] = 1
+    boxes = np.array([[2, 1, 19, 15], [20, 3, 37, 29]], np.float32)
+    moved, seen = False, False
+    for seed in range(20):
+        plain, done = (
+            apply_to_sample(
+                spec,
+                4 if spec.takes_level else None,
+                sample,
+                np.random.default_rng(seed),
+                constants,
+            )
+            for sample in (Sample(image), Sample(image, boxes, masks))
+        )
+        moved |= not np.array_equal(done.masks, masks)
+        seen |= not np.array_equal(plain.image, done.image)
+    assert spec.moves == moved
+    assert spec.needs_boxes == (moved or seen)
 
 
 @pytest.mark.parametrize(
