@@ -72,9 +72,7 @@ def unpack(
     )
 
 
-def pack(
-    results: dict[str, Any], sample: Sample, moves: bool = True
-) -> dict[str, Any]:
+def pack(results: dict[str, Any], sample: Sample, moves: bool = True) -> dict[str, Any]:
     """Return ``results`` with the sample's arrays, in the types they had.
 
     Boxes are new; masks and segmentation map that no operation moved are the old ones.
