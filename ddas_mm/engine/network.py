@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,6 +22,8 @@ def compute_loss(
         amp: Whether to compute under bfloat16 autocast, on any device.
         channels_last: Whether to give images to the network in that layout.
     """
+    if amp:
+        teach_bfloat16()
     data = module.data_preprocessor(batch, True)
     if channels_last:
         data = _images_last(data)
@@ -26,6 +31,43 @@ def compute_loss(
     with torch.autocast(device, dtype=torch.bfloat16, enabled=amp):
         losses = module._run_forward(data, mode='loss')
         return module.parse_losses(losses)
+
+
+@functools.cache
+def teach_bfloat16() -> None:
+    """Let mmcv's compiled operations work on float32 where they are given bfloat16.
+
+    They (nms, RoIAlign, deformable convolutions, ...) know no bfloat16 on any device.
+    Given anything else they do what they did. Once is enough: it is the process's.
+    """
+    try:
+        from mmcv import _ext
+    except ImportError:  # mmcv-lite has none
+        return
+    for name, function in inspect.getmembers(_ext, inspect.isbuiltin):
+        setattr(_ext, name, _in_float32(function))
+
+
+def _in_float32(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        copies: list[tuple[Tensor, Tensor]] = []
+
+        def widened(value: Any) -> Any:
+            if not isinstance(value, Tensor) or value.dtype != torch.bfloat16:
+                return value
+            copies.append((value, value.float()))
+            return copies[-1][1]
+
+        values = [widened(value) for value in args]
+        named = {name: widened(value) for name, value in kwargs.items()}
+        result = function(*values, **named)
+        for given, copy in copies:
+            # which are results is not known; .data: autograd need not hear of it
+            given.data.copy_(copy)
+        return result
+
+    return call
 
 
 def _images_last(data: Any) -> Any:
@@ -40,10 +82,35 @@ def _images_last(data: Any) -> Any:
 
 
 def weights_last(module: nn.Module) -> None:
-    """Bring the weights of 2-D convolutions into channels_last, in place."""
+    """Bring the weights of 2-D convolutions into channels_last, in place.
+
+    Layers that would crash with it are given their input in NCHW.
+    """
     for param in module.parameters():
         if param.dim() == 4:
             param.data = param.data.contiguous(memory_format=torch.channels_last)
+    for layer in module.modules():
+        if _crashes_in_channels_last(layer):
+            layer.register_forward_pre_hook(_input_nchw)
+
+
+def _crashes_in_channels_last(layer: nn.Module) -> bool:
+    """Whether oneDNN would write over other memory in the layer's backward.
+
+    Its weight gradient of a strided 1 x 1 convolution of fewer than 16 channels does,
+    on CPUs with AVX-512 (torch 2.11); more channels, groups or padding are fine.
+    """
+    return (
+        isinstance(layer, nn.Conv2d)
+        and layer.weight.device.type == 'cpu'
+        and layer.kernel_size == (1, 1)
+        and layer.stride != (1, 1)
+        and layer.in_channels < 16
+    )
+
+
+def _input_nchw(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(value.contiguous() for value in inputs)
 
 
 def compile_parts(module: nn.Module) -> None:
