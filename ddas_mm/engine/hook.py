@@ -112,11 +112,11 @@ class DDASHook(Hook):
     ) -> None:
         """Tell the workers of an iteration-based training its progress.
 
-        In a search, tell the log what it has cost so far, where something is logged.
+        In a search, tell the log what it has cost so far.
         """
         if self._replay is not None and self._replay.by_iter:
             self._replay.end_iteration()
-        elif outputs is not None and isinstance(runner.train_loop, DDASLoop):
+        elif isinstance(runner.train_loop, DDASLoop):
             seconds = self._elapsed()
             hours = gpu_hours(seconds, runner.world_size)
             name, cost = ('gpu_hours', hours) if hours else ('hours', seconds / 3600)

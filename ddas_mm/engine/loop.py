@@ -25,7 +25,7 @@ from ddas_mm.engine.checks import (
 )
 from ddas_mm.engine.gradients import ViewGradients
 from ddas_mm.engine.network import compile_parts, weights_last
-from ddas_mm.engine.outputs import read_outputs
+from ddas_mm.engine.outputs import log_steps, take_over_log
 from ddas_mm.engine.randomness import seed_step, shared_seed
 from ddas_mm.engine.step_log import StepLog, StepRecord
 from ddas_mm.errors import check_integer, check_kind
@@ -172,6 +172,7 @@ class DDASLoop(EpochBasedTrainLoop):
         self.gradients = ViewGradients(
             module, optim_wrapper, self.num_policies, self.amp, self.channels_last
         )
+        take_over_log(self.runner)
         intervals = [h.interval for h in self.runner.hooks if isinstance(h, LoggerHook)]
         self._log_interval = min(intervals, default=len(self.dataloader))
 
@@ -192,23 +193,25 @@ class DDASLoop(EpochBasedTrainLoop):
     def run_iter(self, idx: int, data_batch: dict[str, Any]) -> None:
         """Run one search step between the runner's hooks.
 
-        Hooks get outputs only where they are logged: to read them is to wait for the
-        device.
+        Hooks get the losses of ``D_0`` as MMEngine gives them, on the device: to read
+        one is to wait for it.
         """
         self.runner.call_hook('before_train_iter', batch_idx=idx, data_batch=data_batch)
         seed_step(self.seed, self._iter, self.runner.rank)
-        self.search_step(data_batch['views'], data_batch['policies'], data_batch['val'])
+        outputs = self.search_step(
+            data_batch['views'], data_batch['policies'], data_batch['val']
+        )
         done = idx + 1
-        logged = done % self._log_interval == 0 or done == len(self.dataloader)
+        if done % self._log_interval == 0 or done == len(self.dataloader):
+            log_steps(self.runner)
         self.runner.call_hook(
-            'after_train_iter',
-            batch_idx=idx,
-            data_batch=data_batch,
-            outputs=read_outputs(self.runner) if logged else None,
+            'after_train_iter', batch_idx=idx, data_batch=data_batch, outputs=outputs
         )
         self._iter += 1
 
-    def search_step(self, views: list[Any], policies: Tensor, val_batch: Any) -> None:
+    def search_step(
+        self, views: list[Any], policies: Tensor, val_batch: Any
+    ) -> dict[str, Tensor]:
         """Update network and policy once (Algorithm 1, lines 5 to 12).
 
         The host waits for nothing in here. Numbers that are not finite leave network
@@ -218,6 +221,9 @@ class DDASLoop(EpochBasedTrainLoop):
             views: L + 1 mini-batches: ``D_0`` and ``D_l = phi_l(D_0)``.
             policies: (L, N_o) int64 candidate indices, ``phi_l``.
             val_batch: A mini-batch of S_val.
+
+        Returns:
+            What the model says of ``D_0``.
         """
         gradients, policy = self.gradients, self.policy
         losses = [gradients.of_view(i, view) for i, view in enumerate(views)]
@@ -235,6 +241,7 @@ class DDASLoop(EpochBasedTrainLoop):
                 losses[0],
             )
         )
+        return losses[0]
 
     def facts(self) -> dict[str, Any]:
         """Return what a resumed search must share with the one it goes on from."""

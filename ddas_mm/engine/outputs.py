@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from mmengine.hooks import RuntimeInfoHook
 from mmengine.logging import MessageHub
 from mmengine.runner import Runner
 
 from ddas_mm.core import PolicyParams
 
 
-def read_outputs(runner: Runner) -> dict[str, float]:
-    """Return the last step's values, and give the log those of the steps before.
+def take_over_log(runner: Runner) -> None:
+    """Leave the log of losses to :func:`log_steps`.
+
+    MMEngine's own hook would wait for each loss of each step.
+    """
+    for hook in runner.hooks:
+        if isinstance(hook, RuntimeInfoHook):
+            hook.after_train_iter = _nothing
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    pass
+
+
+def log_steps(runner: Runner) -> None:
+    """Give the log the values of the steps since the last call; waits for the device.
 
     Raises:
         SearchFailed: If too many steps in a row were not finite.
     """
     loop, hub = runner.train_loop, runner.message_hub
     *before, last = loop.step_log.read()
-    for values in before:
-        for name, value in values.items():
-            hub.update_scalar(f'train/{name}', value)
-    return {**last, **_policy_values(loop.policy), **_speed(hub, len(before) + 1)}
+    policy, speed = _policy_values(loop.policy), _speed(hub, len(before) + 1)
+    for values in (*before, {**last, **policy, **speed}):
+        hub.update_scalars({f'train/{name}': value for name, value in values.items()})
 
 
 def _policy_values(policy: PolicyParams) -> dict[str, float]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from ddas_mm.engine.gradients import ViewGradients
+from ddas_mm.engine.history import epoch_history
 from tests import toy
 
 EPOCHS, STEPS = 4, 3
@@ -57,10 +58,15 @@ def test_history_survives_a_resume(tmp_path):
     assert len(history_of(tmp_path / 'whole')['alignment']) == EPOCHS
 
 
-def test_a_learning_rate_of_zero_and_no_hub_are_no_error(tmp_path):
+def test_a_learning_rate_of_zero_is_no_error(tmp_path):
     search(tmp_path / 'still', **{'optim_wrapper.optimizer.lr': 0.0})
     history = history_of(tmp_path / 'still')
     assert history['alignment'] == [0.0] * EPOCHS
     assert history['skipped_steps'] == [STEPS] * EPOCHS
-    search(tmp_path / 'no_hub', **{'default_hooks.runtime_info': None})
-    assert history_of(tmp_path / 'no_hub') == {}
+
+
+def test_history_needs_all_steps_and_no_hook_of_mmengines(tmp_path):
+    runner = toy.build_runner(tmp_path, **{'default_hooks.runtime_info': None})
+    runner.train()
+    assert len(history_of(tmp_path)['alignment']) == 2
+    assert epoch_history(runner, 3) == {}

@@ -3,8 +3,9 @@
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.model import BaseDataPreprocessor, BaseModel
-from mmengine.registry import MODELS
+from mmengine.registry import HOOKS, MODELS
 from mmengine.runner import Runner
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
@@ -63,6 +64,42 @@ def test_values_of_steps_between_logs_reach_the_history(tmp_path):
         one, other = (r.message_hub.get_scalar(name).data[0] for r in (each, seldom))
         assert len(one) == 6
         assert one.tolist() == other.tolist()
+
+
+@HOOKS.register_module()
+class KeepOutputs(Hook):
+    def before_run(self, runner):
+        self.seen = []
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.seen.append(outputs)
+
+
+@pytest.mark.parametrize('interval', [1, 2, 100])
+def test_hooks_get_the_tensors_that_mmengine_gives_at_every_step(tmp_path, interval):
+    options = {'default_hooks.logger.interval': interval}
+    config = toy.search_config(tmp_path, **options)
+    config.custom_hooks += [
+        dict(type='KeepOutputs'),
+        dict(type='mmdet.CheckInvalidLossHook', interval=1),
+    ]
+    runner = Runner.from_cfg(config)
+    runner.train()
+    (seen,) = (hook.seen for hook in runner.hooks if isinstance(hook, KeepOutputs))
+    batch = next(iter(runner.train_loop.dataloader))['views'][0]
+    _, expected = runner.model.parse_losses(runner.model(**batch, mode='loss'))
+    for outputs in seen:
+        assert outputs.keys() == expected.keys()
+        assert all(isinstance(value, torch.Tensor) for value in outputs.values())
+    logged = runner.message_hub.get_scalar('train/loss').data[0]
+    assert [outputs['loss'].item() for outputs in seen] == logged.tolist()
+
+
+def test_a_hook_that_checks_losses_ends_a_search_whose_loss_is_infinite(tmp_path):
+    config = toy.search_config(tmp_path, **{'optim_wrapper.optimizer.lr': 1e30})
+    config.custom_hooks.append(dict(type='mmdet.CheckInvalidLossHook', interval=1))
+    with pytest.raises(AssertionError):
+        Runner.from_cfg(config).train()
 
 
 def test_log_tells_speed_and_data_wait(tmp_path):
