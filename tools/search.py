@@ -9,12 +9,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ddas_mm.engine.cli import (
     apply_train_arguments,
     load_config,
-    nothing_left_on_error,
     run,
     run_tool,
     train_parser,
 )
 from ddas_mm.engine.derive import add_derive_arguments, derive_from_arguments
+from ddas_mm.engine.leftovers import nothing_left_on_error
 from ddas_mm.errors import SettingError
 
 EXAMPLES = """examples:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +22,9 @@ from ddas_mm.engine.data_root import set_data_root
 from ddas_mm.engine.emit import HOOK, find_dicts
 from ddas_mm.engine.environment import check_environment
 from ddas_mm.engine.farewell import how_to_go_on
+from ddas_mm.engine.leftovers import nothing_left_on_error
 from ddas_mm.engine.options import Settings, merge_options
-from ddas_mm.engine.resume import is_checkpoint, prepare_resume
+from ddas_mm.engine.resume import prepare_resume
 from ddas_mm.engine.sentences import causes_named, sentence_of
 from ddas_mm.errors import SettingError
 from ddas_mm.interrupt import Stopped, stoppable
@@ -180,27 +179,6 @@ def run(config: Config) -> None:
         except Stopped:
             runner.visualizer.close()  # what it has not written or sent yet
             raise
-
-
-@contextmanager
-def nothing_left_on_error(folder: str) -> Iterator[None]:
-    """Remove what a start that fails by a setting has written into the work_dir."""
-    path = Path(folder)
-    before = set(path.iterdir()) if path.is_dir() else None
-    try:
-        yield
-    except SettingError:
-        new = [p for p in path.glob('*') if before is None or p not in before]
-        kept = (p.name == 'policy.json' or is_checkpoint(p) for p in new)
-        if not any(kept):  # else it had started, and what was done is worth keeping
-            for entry in new:
-                if entry.is_dir():
-                    shutil.rmtree(entry, ignore_errors=True)
-                else:
-                    entry.unlink(missing_ok=True)
-            if before is None:
-                shutil.rmtree(path, ignore_errors=True)
-        raise
 
 
 def _loaders(config: Config) -> list[Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import cv2
 from mmengine.config import Config
+from mmengine.registry import DATASETS
 
 from ddas_mm.data.images import check_images
 from ddas_mm.data.sources import build_dataset
@@ -74,7 +75,8 @@ def causes_named(config: Config) -> Iterator[None]:
     except Exception as error:
         if _is_full(error):
             raise
-        if isinstance(error, DAMAGED) or _built(error) is not None:
+        damaged = isinstance(error, DAMAGED) or _built(error) is not None
+        if damaged and _came_while_reading(error):
             _check_data(config)
         sentence = None if isinstance(error, OSError) else sentence_of(error)
         if sentence is None:
@@ -92,6 +94,19 @@ def _check_data(config: Config) -> None:
         if settings is not None:
             dataset = build_dataset(settings, f'{name}.dataset')
             check_images(dataset, f'{name}.dataset')
+
+
+def _came_while_reading(error: BaseException) -> bool:
+    """Whether a data set was being built, or a data loader asked for data."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        module, function = frame.f_globals.get('__name__', ''), frame.f_code.co_name
+        if module.startswith('torch.utils.data.') or function == 'full_init':
+            return True
+        if function == 'build_from_cfg':
+            registry = frame.f_locals.get('registry')
+            if getattr(registry, 'name', None) == DATASETS.name:
+                return True
+    return False
 
 
 def _built(error: BaseException) -> str | None:
