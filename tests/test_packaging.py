@@ -47,6 +47,35 @@ def test_search_runs_from_the_wheel_alone(wheel, tmp_path):
     assert (found / 'retrain_retinanet_r18_digits.py').is_file()
 
 
+IMPORTING = """
+import runpy, shlex, sys
+from pathlib import Path
+from ddas_mm.engine.environment import tool_path
+from ddas_mm.engine.report import commands
+for name in ('compare', 'sanity_check', 'export_policy'):
+    runpy.run_path(sys.argv[1] + f'/tools/analysis_tools/{name}.py')
+import tools
+assert Path(tools.__file__).parts[-3:-1] == ('other', 'tools')
+told = [shlex.split(command)[1] for _, command in commands(Path())]
+for path in (*told, *map(tool_path, ('train.py', 'test.py', 'search.py'))):
+    assert Path(path).is_file(), path
+print(len(told))
+"""
+
+
+def test_tools_of_a_wheel_find_each_other_beside_a_package_called_tools(
+    wheel, tmp_path
+):
+    other = tmp_path / 'other' / 'tools'
+    other.mkdir(parents=True)
+    (other / '__init__.py').write_text('')
+    (tmp_path / 'retrain_x.py').write_text('')
+    path = {'PYTHONPATH': str(other.parent)}
+    done = wheel.run('-c', IMPORTING, wheel.mim, cwd=tmp_path, **path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == '2'
+
+
 @pytest.fixture(scope='module')
 def index():
     return load(str(ROOT / 'model-index.yml'))

@@ -18,18 +18,24 @@ from ddas_mm.core.space import candidate_label
 from ddas_mm.data.views import ViewDataset
 from ddas_mm.errors import SettingError, check_keys, check_number
 from ddas_mm.ops import erasing_candidates, resolve_constants
+from ddas_mm.registry import HOOKS
 
 
 def check_runner(runner: Runner) -> None:
     """Check what a search cannot follow in the rest of the config, at construction.
 
     Raises:
-        SettingError: If checkpoints would not allow an exact resume, or another part
-            of MMEngine would change the step.
+        SettingError: If nothing would write the policy, checkpoints would not allow an
+            exact resume, or another part of MMEngine would change the step.
     """
     for hook in runner.hooks:
         if isinstance(hook, CheckpointHook):
             _check_checkpoints(hook)
+    if not any(isinstance(hook, HOOKS.get('DDASHook')) for hook in runner.hooks):
+        raise SettingError(
+            "a search needs custom_hooks=[dict(type='ddas_mm.DDASHook')]: without it "
+            'no policy would be written'
+        )
     if runner.cfg.get('compile'):
         raise SettingError(
             'compile must be unset in a search: it would compile train_step, which a '

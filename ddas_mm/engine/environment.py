@@ -20,6 +20,20 @@ VARIABLES = {
 STARTERS = {'pytorch': 'tools/dist_*.sh or torchrun', 'slurm': 'srun', 'mpi': 'mpirun'}
 
 
+def tool_path(name: str) -> str:
+    """Return the path of a tool, as it is typed in the current folder.
+
+    Args:
+        name: Its path in the folder of the tools, which lies beside the package in a
+            checkout and inside of a package that was installed from a wheel.
+    """
+    package, here = Path(__file__).resolve().parents[1], Path.cwd()
+    inside = package / '.mim'
+    path = (inside if inside.is_dir() else package.parent) / 'tools' / name
+    path = path.resolve()  # of an editable install, which has links to the checkout
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
 def check_environment(config: Config) -> None:
     """Check what MMEngine would only stumble over while it starts.
 

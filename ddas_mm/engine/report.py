@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from ddas_mm.core import PolicySchedule, read_policy
 from ddas_mm.data.examples import Examples
 from ddas_mm.engine.data_root import set_data_root
+from ddas_mm.engine.environment import tool_path
 from ddas_mm.errors import SettingError
 from ddas_mm.visualization.gallery import Gallery, draw_gallery
 from ddas_mm.visualization.report import shown_candidates, write_report
@@ -33,9 +34,9 @@ def report_search(runner: Runner, schedule: PolicySchedule) -> list[Path]:
         )
         write_report(schedule, folder / REPORT, gallery, commands(folder))
     except Exception as error:  # whatever it is, the policy is worth more
+        again = _command('python', 'analysis_tools/report.py', folder)
         runner.logger.warning(
-            f'no {REPORT}: {type(error).__name__}: {error}; try again with python '
-            f'tools/analysis_tools/report.py {shlex.quote(str(folder))}'
+            f'no {REPORT}: {type(error).__name__}: {error}; try again with {again}'
         )
         return []
     return [folder / REPORT]
@@ -79,11 +80,16 @@ def commands(folder: Path) -> list[tuple[str, str]]:
         policy = str(folder / 'policy.json')
         step = f"dict(type='ddas_mm.DDASAugment', policy={policy!r})"
         return [('In the pipeline of your own training config:', step)]
-    config = shlex.quote(str(found[0]))
+    single = _command('python', 'train.py', found[0])
+    several = _command('bash', 'dist_train.sh', found[0])
     return [
-        ('Train with the policy, on one device:', f'python tools/train.py {config}'),
-        ('or on 8 GPUs:', f'bash tools/dist_train.sh {config} 8'),
+        ('Train with the policy, on one device:', single),
+        ('or on 8 GPUs:', f'{several} 8'),
     ]
+
+
+def _command(program: str, tool: str, path: Path) -> str:
+    return shlex.join([program, tool_path(tool), str(path)])
 
 
 def _gallery(

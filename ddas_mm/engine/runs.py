@@ -14,10 +14,10 @@ from mmengine.config import Config
 
 from ddas_mm.core.policy_file import write_atomically
 from ddas_mm.engine.cli import load_config, train_parser
+from ddas_mm.engine.environment import tool_path
 from ddas_mm.errors import SettingError
 from ddas_mm.interrupt import stoppable
 
-TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 SETTINGS = 'run_settings.py'
 PATIENCE = 10  # seconds that a tool has to end before it is told to
 LOG_TAIL = 15  # lines shown of a run that failed
@@ -133,7 +133,7 @@ def launch_words(run: Run, tool: str) -> list[str]:
         SettingError: If the launcher holds other names in braces.
     """
     if run.launcher is None:
-        return [sys.executable, '-u', str(TOOLS / f'{tool}.py'), run.config]
+        return [sys.executable, '-u', tool_path(f'{tool}.py'), run.config]
     fields = {'tool': tool, 'config': run.config, 'name': run.name}
     words = shlex.split(run.launcher)
     try:

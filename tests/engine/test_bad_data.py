@@ -224,7 +224,6 @@ def test_odd_data_is_searched_with(tmp_path, monkeypatch, coco, name):
     change(coco)
     lighten(monkeypatch)
     config = search_config(tmp_path, {**coco.settings(), 'filter_cfg': None})
-    config.custom_hooks = []  # without the files of the result
     runner = build_runner(config)
     ToyDetPack.seen.clear()
     runner.train()

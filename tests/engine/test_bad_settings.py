@@ -35,6 +35,8 @@ WRONG = [
         ".*'batchsize'; did you mean 'batch_size'",
     ),
     (f'{LOADER}.num_worker', 0, "train_dataloader .*; did you mean 'num_workers'"),
+    ('custom_hooks', [], 'ddas_mm.DDASHook.*without it no policy would be written'),
+    ('custom_hooks', [{'type': 'EMAHook'}], 'without it no policy would be written'),
     (f'{HOOK}.smoth', 2, "DDASHook .*'smoth'; did you mean 'smooth'"),
     (f'{AUGMENT}.polcy', None, "DDASAugment .*'polcy'; did you mean 'policy'"),
     ('randomness.sed', 1, "randomness .*'sed'; did you mean 'seed'"),

@@ -8,14 +8,17 @@ import argparse
 import sys
 from pathlib import Path
 
+# what it imports lies here: by the name "tools" another package may be found
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from print_policy import load_policy, row_index
 
 from ddas_mm.command_line import ToolParser
 from ddas_mm.core.policy_file import write_atomically
 from ddas_mm.engine.cli import run_tool
 from ddas_mm.errors import SettingError
 from ddas_mm.export import TARGETS, export_policy, static_policy
-from tools.analysis_tools.print_policy import load_policy, row_index
 
 EXAMPLES = """examples:
   python tools/analysis_tools/export_policy.py work_dirs/x/policy.json --to mmdet

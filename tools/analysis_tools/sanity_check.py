@@ -11,8 +11,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+# what it imports lies here: by the name "tools" another package may be found
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'dataset_converters'))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+import digits
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -30,7 +33,6 @@ from ddas_mm.engine.runs import (
 )
 from ddas_mm.errors import SettingError
 from ddas_mm.visualization.plots import draw_op_probs
-from tools.dataset_converters import digits
 
 EXAMPLES = """examples:
   # classification and detection, three seeds each
