@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -25,8 +25,12 @@ class SettingError(ValueError):
     """A setting, file or data set is not usable.
 
     The message is one sentence that names the setting, the value found and
-    what to do. The command line tools print it without a traceback.
+    what to do. The command line tools print it without a traceback. Several messages
+    (see :func:`check_all`) are told in a line each.
     """
+
+    def __str__(self) -> str:
+        return '\n'.join(map(str, self.args))
 
 
 class SearchFailed(RuntimeError):
@@ -35,6 +39,28 @@ class SearchFailed(RuntimeError):
     The message is one sentence that says why and what to do. The command line tools
     print it without a traceback, and keep what there is of the search.
     """
+
+
+def some(items: Sequence[str], most: int = 3) -> str:
+    """Return the first of several texts, and how many more there are."""
+    more = len(items) - most
+    return '; '.join(items[:most]) + (f'; and {more} more' if more > 0 else '')
+
+
+def check_all(*checks: Callable[[], Any]) -> None:
+    """Run checks that do not need each other, so that all they find is told at once.
+
+    Raises:
+        SettingError: With a line for each check that has failed.
+    """
+    found: list[str] = []
+    for check in checks:
+        try:
+            check()
+        except SettingError as error:
+            found.extend(error.args)
+    if found:
+        raise SettingError(*found)
 
 
 def check_keys(name: str, section: Any, known: Iterable[str]) -> None:
@@ -46,19 +72,20 @@ def check_keys(name: str, section: Any, known: Iterable[str]) -> None:
         known: The keys that may be there.
 
     Raises:
-        SettingError: With the first key that is not known, and the closest known one.
+        SettingError: With the keys that are not known, and the closest known ones.
     """
     if not isinstance(section, Mapping):
         raise SettingError(f'{name} must be a dict, but is {section!r}')
     known = list(known)
-    for key in section:
-        if key not in known:
-            close = difflib.get_close_matches(str(key), known, n=1)
-            hint = f'did you mean {close[0]!r}? ' if close else ''
-            raise SettingError(
-                f'{name} has the unknown key {key!r}; {hint}known are '
-                f'{", ".join(known)}'
-            )
+    unknown = [key for key in section if key not in known]
+    if unknown:
+        close = [difflib.get_close_matches(str(key), known, n=1) for key in unknown]
+        meant = ', '.join(repr(names[0]) for names in close if names)
+        hint = f'did you mean {meant}? ' if meant else ''
+        raise SettingError(
+            f'{name} has the unknown key{"s" if len(unknown) > 1 else ""} '
+            f'{", ".join(map(repr, unknown))}; {hint}known are {", ".join(known)}'
+        )
 
 
 def check_kind(name: str, value: Any, kind: type) -> None:

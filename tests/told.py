@@ -1,5 +1,6 @@
 """What a user of the tools is told of wrong input."""
 
+import re
 from collections.abc import Callable
 
 import mmengine.runner.runner
@@ -20,18 +21,18 @@ def lighten(monkeypatch) -> None:
 
 
 def told(main: Callable[[], None], capsys, monkeypatch) -> str:
-    """Run a tool that must end by one sentence; return it."""
+    """Run a tool that must end by sentences; return them, a line each."""
     lighten(monkeypatch)
     capsys.readouterr()
     with pytest.raises(SystemExit) as end:
         run_tool(main)
     assert end.value.code == 2
     lines = capsys.readouterr().err.strip().splitlines()
-    name, _, sentence = lines[-1].partition(': error: ')
-    assert name
+    assert re.match('.+: error: .', lines[-1])
     assert not any(line.startswith('Traceback') for line in lines)
-    assert sentence
-    return sentence
+    return '\n'.join(
+        line.partition(': error: ')[2] for line in lines if ': error: ' in line
+    )
 
 
 def change(config, changes: dict) -> None:

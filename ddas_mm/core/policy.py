@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ddas_mm.core.adam import MaskedAdam
 from ddas_mm.core.estimator import mixture_weights, policy_loss, sequence_probs
-from ddas_mm.errors import SettingError, check_number
+from ddas_mm.errors import SettingError, check_all, check_number
 
 
 def sample_policies(
@@ -60,18 +60,12 @@ class PolicyParams:
         betas: tuple[float, float] = (0.5, 0.999),
         device: torch.device | str = 'cpu',
     ) -> None:
-        check_number('total_prob (initial p_tp)', total_prob)
-        if not 0 < total_prob < 1:
-            raise SettingError(
-                'total_prob (initial p_tp) must be inside (0, 1), '
-                f'but is {total_prob!r}'
-            )
-        for name, rate in (('op_lr', op_lr), ('total_lr', total_lr)):
-            check_number(name, rate)
-        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise SettingError(f'betas must be two numbers, but is {betas!r}')
-        for beta in betas:
-            check_number('betas', beta, below=1)
+        check_all(
+            lambda: _check_total(total_prob),
+            lambda: check_number('op_lr', op_lr),
+            lambda: check_number('total_lr', total_lr),
+            lambda: _check_betas(betas),
+        )
         kind: dict[str, Any] = {
             'dtype': torch.float64,
             'device': device,
@@ -151,3 +145,18 @@ class PolicyParams:
         self.alpha_total.copy_(state['alpha_total'])
         self.op_optimizer.load_state_dict(state['op_optimizer'])
         self.total_optimizer.load_state_dict(state['total_optimizer'])
+
+
+def _check_total(total_prob: Any) -> None:
+    check_number('total_prob (initial p_tp)', total_prob)
+    if not 0 < total_prob < 1:
+        raise SettingError(
+            f'total_prob (initial p_tp) must be inside (0, 1), but is {total_prob!r}'
+        )
+
+
+def _check_betas(betas: Any) -> None:
+    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+        raise SettingError(f'betas must be two numbers, but is {betas!r}')
+    for beta in betas:
+        check_number('betas', beta, below=1)

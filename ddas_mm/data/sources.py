@@ -13,10 +13,8 @@ from ddas_mm.data.proxy import check_proxy, choose
 from ddas_mm.data.space import CandidateOps
 from ddas_mm.data.splits import check_disjoint
 from ddas_mm.data.views import ValidationDataset, ViewDataset
-from ddas_mm.errors import SettingError
+from ddas_mm.errors import SettingError, check_all
 
-# What mm's data sets say of files that are damaged, or not there.
-READING = (AssertionError, KeyError, OSError, RuntimeError, TypeError, ValueError)
 VAL_DATASET = 'train_cfg.policy_dataloader.dataset'
 
 
@@ -59,8 +57,9 @@ def build_search_datasets(
     val = ValidationDataset(val_source, val_indices, seed, 'pipeline' in val_config)
     if own:
         check_disjoint(train, val)
-    check_images(train, 'S_train')
-    check_images(val, 'S_val')
+    check_all(
+        lambda: check_images(train, 'S_train'), lambda: check_images(val, 'S_val')
+    )
     return train, val
 
 
@@ -86,9 +85,9 @@ def build_dataset(config: Mapping[str, Any], name: str) -> Any:
             f'{name} finds no {str(missing)!r}; set its data_root, ann_file and '
             'data_prefix (or give --data-root DIR)'
         ) from error
-    except SettingError:
+    except (SettingError, ImportError):
         raise
-    except READING as error:
+    except Exception as error:  # whatever reading damaged or other files comes to
         # what BaseDataset says when it serialises an empty list
         if 'need at least one array' not in str(error):
             reason = f'{type(error).__name__}: {" ".join(str(error).split())}'

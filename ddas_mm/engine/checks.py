@@ -3,22 +3,86 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.dist import all_gather, get_rank
 from mmengine.hooks import CheckpointHook
 from mmengine.optim import OptimWrapper
-from mmengine.registry import OPTIMIZERS
+from mmengine.registry import MODELS, OPTIMIZERS
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from ddas_mm.core import SearchSpace
 from ddas_mm.core.space import candidate_label
 from ddas_mm.data.views import ViewDataset
-from ddas_mm.errors import SettingError, check_keys, check_number
+from ddas_mm.engine.environment import check_environment
+from ddas_mm.errors import SettingError, check_all, check_keys, check_kind, check_number
 from ddas_mm.ops import erasing_candidates, resolve_constants
 from ddas_mm.registry import HOOKS
+
+
+def check_config(config: Config) -> None:
+    """Check what is seen in a config before anything is built from it.
+
+    Raises:
+        SettingError: With all that is wrong: files and packages that are missing, and
+            parts that MMEngine takes together or not at all.
+    """
+    parts = {
+        'train': ('train_dataloader', 'train_cfg', 'optim_wrapper'),
+        'val': ('val_dataloader', 'val_cfg', 'val_evaluator'),
+        'test': ('test_dataloader', 'test_cfg', 'test_evaluator'),
+    }
+    check_all(
+        lambda: check_environment(config),
+        lambda: check_kind('model', config.get('model'), dict),
+        lambda: _check_scope(config.get('default_scope')),
+        lambda: _check_load_from(config),
+        *(partial(_check_together, config, names) for names in parts.values()),
+        lambda: _check_device(config),
+    )
+
+
+def _check_scope(scope: Any) -> None:
+    if scope and scope not in MODELS.children and find_spec(str(scope)) is None:
+        raise SettingError(
+            f'default_scope {scope!r} needs the package of that name, which is not '
+            'installed'
+        )
+
+
+def _check_load_from(config: Config) -> None:
+    file = config.get('load_from')
+    named = file and not config.get('resume')  # that has a check of its own
+    if named and '://' not in str(file) and not Path(str(file)).is_file():
+        raise SettingError(f'load_from {file!r} does not exist')
+
+
+def _check_together(config: Config, names: Sequence[str]) -> None:
+    given = [name for name in names if config.get(name) is not None]
+    missing = [name for name in names if name not in given]
+    if given and missing:
+        raise SettingError(
+            f'{" and ".join(missing)} must be set beside {" and ".join(given)}; set '
+            f'all three, or all to None'
+        )
+
+
+def _check_device(config: Config) -> None:
+    name = str((config.get('optim_wrapper') or {}).get('type'))
+    search = 'DDASLoop' in str((config.get('train_cfg') or {}).get('type'))
+    if 'AmpOptimWrapper' in name and not search and get_device() == 'cpu':
+        raise SettingError(
+            "optim_wrapper.type 'AmpOptimWrapper' (--amp) scales losses, which needs a "
+            "GPU; there is none, so take 'OptimWrapper'"
+        )
 
 
 def check_runner(runner: Runner) -> None:

@@ -16,12 +16,12 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ddas_mm.command_line import ToolParser
-from ddas_mm.engine.checks import check_any_run
+from ddas_mm.engine.checks import check_any_run, check_config
 from ddas_mm.engine.config_file import read_config
 from ddas_mm.engine.data_root import set_data_root
 from ddas_mm.engine.emit import HOOK, find_dicts
-from ddas_mm.engine.environment import check_environment
 from ddas_mm.engine.farewell import how_to_go_on
+from ddas_mm.engine.first_look import FirstLook
 from ddas_mm.engine.leftovers import nothing_left_on_error
 from ddas_mm.engine.options import Settings, merge_options
 from ddas_mm.engine.resume import prepare_resume
@@ -121,7 +121,7 @@ def apply_train_arguments(config: Config, args: argparse.Namespace) -> None:
 
 def build_runner(config: Config) -> Runner:
     """Build the runner, on the CPU too: with gloo, and without SyncBN."""
-    check_environment(config)
+    check_config(config)
     note = prepare_resume(config)
     if not torch.cuda.is_available() and config.get('launcher') == 'pytorch':
         torch.distributed.init_process_group('gloo')
@@ -140,7 +140,7 @@ def build_runner(config: Config) -> Runner:
 
 
 def run_tool(main: Callable[[], None]) -> None:
-    """Run a tool; a setting that is not usable ends it with one sentence.
+    """Run a tool; each setting that is not usable ends it with one sentence.
 
     Ctrl-C and SIGTERM end it as :func:`ddas_mm.interrupt.stoppable` says.
     """
@@ -151,7 +151,8 @@ def run_tool(main: Callable[[], None]) -> None:
             sentence = sentence_of(error)
             if sentence is None:
                 raise
-            print(f'{Path(sys.argv[0]).name}: error: {sentence}', file=sys.stderr)
+            for line in sentence.splitlines():
+                print(f'{Path(sys.argv[0]).name}: error: {line}', file=sys.stderr)
             sys.exit(2)
         finally:
             _leave_group()
@@ -174,6 +175,7 @@ def run(config: Config) -> None:
     ):
         runner = build_runner(config)
         check_any_run(runner)
+        runner.register_hook(FirstLook(), 'LOWEST')
         try:
             runner.train()
         except Stopped:

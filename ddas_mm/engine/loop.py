@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 from ddas_mm.core import PolicyParams
 from ddas_mm.data.loaders import build_val_loader, build_view_loader, check_loader
 from ddas_mm.data.prefetch import prefetched
+from ddas_mm.data.proxy import check_proxy
 from ddas_mm.data.sources import build_search_datasets
 from ddas_mm.data.space import CandidateOps, build_space
 from ddas_mm.engine.checks import (
@@ -28,7 +30,7 @@ from ddas_mm.engine.network import compile_parts, weights_last
 from ddas_mm.engine.outputs import log_steps, take_over_log
 from ddas_mm.engine.randomness import seed_step, shared_seed
 from ddas_mm.engine.step_log import StepLog, StepRecord
-from ddas_mm.errors import check_integer, check_kind
+from ddas_mm.errors import check_all, check_integer, check_kind
 from ddas_mm.registry import LOOPS
 
 
@@ -90,30 +92,36 @@ class DDASLoop(EpochBasedTrainLoop):
         channels_last: bool = True,
         compile: bool = False,
     ) -> None:
-        check_integer('train_cfg.max_epochs', max_epochs, 1)
-        self.num_policies = check_integer('train_cfg.num_policies (L)', num_policies, 1)
-        check_integer('train_cfg.max_skipped', max_skipped, 0)
-        check_runner(runner)
         policy_dataloader = {} if policy_dataloader is None else policy_dataloader
-        check_loader('train_dataloader', dataloader)
-        check_loader('train_cfg.policy_dataloader', policy_dataloader)
+        proxy = {} if proxy is None else proxy
         flags = {'paired': paired, 'amp': amp, 'compile': compile}
-        for name, flag in {**flags, 'channels_last': channels_last}.items():
-            check_kind(f'train_cfg.{name}', flag, bool)
+        flags['channels_last'] = channels_last
+        rates = total_prob, op_lr, total_lr, betas
+        check_all(
+            lambda: check_integer('train_cfg.max_epochs', max_epochs, 1),
+            lambda: check_integer('train_cfg.num_policies (L)', num_policies, 1),
+            lambda: check_integer('train_cfg.max_skipped', max_skipped, 0),
+            lambda: check_runner(runner),
+            lambda: check_loader('train_dataloader', dataloader),
+            lambda: check_loader('train_cfg.policy_dataloader', policy_dataloader),
+            *(partial(check_kind, f'train_cfg.{k}', v, bool) for k, v in flags.items()),
+            lambda: build_space(space),
+            lambda: PolicyParams(1, *rates),
+            lambda: check_proxy(proxy),
+        )
+        self.num_policies = num_policies
         self.amp, self.channels_last, self.compile = amp, channels_last, compile
         self.space = build_space(space)
         self.device = next(runner.model.parameters()).device
         # other devices may not know float64
         device = self.device if self.device.type == 'cuda' else 'cpu'
-        self.policy = PolicyParams(
-            len(self.space), total_prob, op_lr, total_lr, betas, device=device
-        )
+        self.policy = PolicyParams(len(self.space), *rates, device=device)
         self.seed = seed = shared_seed(runner)
         val_config = {**dataloader, 'dataset': {}, **policy_dataloader}
         train, val = build_search_datasets(
             dataloader.get('dataset'),
             val_config['dataset'],
-            {} if proxy is None else proxy,
+            proxy,
             CandidateOps(self.space),
             seed,
             paired,

@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from mmengine.config import Config
 from mmengine.runner import Runner
 
 from ddas_mm.command_line import ToolParser
 from ddas_mm.core import PolicySchedule, read_policy
-from ddas_mm.engine.cli import run_tool
+from ddas_mm.engine.cli import build_runner, run_tool
+from ddas_mm.engine.config_file import read_config
 from ddas_mm.errors import SettingError
 from ddas_mm.visualization.plots import draw_op_probs, draw_total_prob
 
@@ -51,19 +51,23 @@ def parse_args() -> argparse.Namespace:
 
 def evaluate(config_file: str, checkpoint: str, work_dir: str) -> tuple[float, Runner]:
     """Return the test mAP of a checkpoint, and the runner that holds its network."""
-    for file in (config_file, checkpoint):
-        if not Path(file).is_file():
-            raise SettingError(f'--run: {file!r} does not exist')
-    config = Config.fromfile(config_file)
+    if not Path(checkpoint).is_file():
+        raise SettingError(f'--run: checkpoint {checkpoint!r} does not exist')
+    config = read_config(config_file)
+    if not config.get('model') or not config.get('test_dataloader'):
+        raise SettingError(f'--run: {config_file!r} needs model and test_dataloader')
     config.load_from, config.work_dir = checkpoint, work_dir
+    config.resume, config.launcher = False, 'none'
     config.log_level = 'ERROR'
     config.train_dataloader = config.train_cfg = config.optim_wrapper = None
     config.param_scheduler = config.custom_hooks = None
     config.auto_scale_lr = None
     with redirect_stdout(sys.stderr):  # the log, and what COCO's evaluation prints
-        runner = Runner.from_cfg(config)
+        runner = build_runner(config)
         for log in (runner.logger, *runner.logger.handlers):
             log.setLevel('INFO')  # how far the test is
+        if 'instances' not in runner.test_dataloader.dataset.get_data_info(0):
+            raise SettingError(f'--run: {config_file!r} tests on data without boxes')
         metrics = runner.test()
     runner.model.cfg = config
     # a detector that finds nothing at all has no entry
@@ -131,6 +135,8 @@ def draw_comparison(
 def main() -> None:
     """Evaluate and draw."""
     args = parse_args()
+    if args.num_images < 1:
+        raise SettingError(f'--num-images must be at least 1, but is {args.num_images}')
     policy = read_policy(args.policy) if args.policy else None
     out = Path(args.out)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -9,11 +9,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
-from mmengine.config import Config
 
 from ddas_mm.command_line import ToolParser
 from ddas_mm.core import PolicySchedule, policy_from_dict, read_policy
 from ddas_mm.engine.cli import run_tool
+from ddas_mm.engine.config_file import read_config
 from ddas_mm.engine.emit import AUGMENT, find_dicts
 from ddas_mm.errors import SettingError
 
@@ -45,9 +45,7 @@ def load_policy(path: str) -> PolicySchedule:
     """
     if not path.endswith('.py'):
         return read_policy(path)
-    if not Path(path).is_file():
-        raise SettingError(f'config file {path!r} does not exist')
-    config = Config.fromfile(path)
+    config = read_config(path).to_dict()
     steps = find_dicts(config.get('train_dataloader') or {}, AUGMENT)
     found = [config.get('ddas_policy'), *(step.get('policy') for step in steps)]
     policies = [policy for policy in found if policy is not None]
@@ -55,7 +53,7 @@ def load_policy(path: str) -> PolicySchedule:
         raise SettingError(f'{path!r} holds no policy')
     if isinstance(policies[0], str):
         return read_policy(policies[0])
-    return policy_from_dict(policies[0].to_dict(), path)
+    return policy_from_dict(policies[0], path)
 
 
 def row_index(schedule: PolicySchedule, row: str) -> int:
