@@ -174,3 +174,66 @@ def test_work_dir_below_a_file(tmp_path, tool, name):
     sentence = tool(name, config, '--work-dir', file / 'work')
     assert f"work_dir '{file}/work' cannot be written to: Not a directory" in sentence
     assert file.read_text() == 'kept'
+
+
+NO_POLICY = {
+    'missing': (None, 'does not exist'),
+    'syntax error': (b'policy = dict(\n', 'cannot be read: SyntaxError'),
+    'nothing': (b'', 'holds no policy'),
+    'a list': (b'ddas_policy = [1]\n', 'a policy must be a dict, but is list'),
+    'a number': (b'ddas_policy = 5\n', 'a policy must be a dict, but is int'),
+    'no row': (b"ddas_policy = dict(table='detection')\n", 'config.py'),
+    'a file': (b"ddas_policy = 'no.json'\n", "'no.json' cannot be read"),
+    'a loader that is none': (b"train_dataloader = 'x'\n", 'holds no policy'),
+}
+
+
+@pytest.mark.parametrize('name', NO_POLICY)
+def test_printing_what_is_no_policy(tmp_path, tool, name):
+    content, message = NO_POLICY[name]
+    if content is not None:
+        (tmp_path / 'config.py').write_bytes(content)
+    sentence = tool('analysis_tools/print_policy', tmp_path / 'config.py')
+    assert re.search(message, sentence), sentence
+
+
+NO_DETECTORS = {
+    'missing': (None, b'', r'config\.py.* does not exist'),
+    'syntax error': (b'model = (\n', b'', 'cannot be read: SyntaxError'),
+    'nothing': (b'', b'', 'needs model and test_dataloader'),
+    'no checkpoint': ('toy', None, r'checkpoint .*x\.pth.* does not exist'),
+    'half a test': ('half', b'', 'test_cfg and test_evaluator must be set'),
+    'no boxes': ('toy', b'', 'tests on data without boxes'),
+}
+
+
+@pytest.mark.parametrize('name', NO_DETECTORS)
+def test_comparing_what_are_no_detectors(tmp_path, tool, name):
+    content, weights, message = NO_DETECTORS[name]
+    path, checkpoint = tmp_path / 'config.py', tmp_path / 'x.pth'
+    if content in ('toy', 'half'):
+        config = toy.search_config(tmp_path / 'work')
+        dataset = dict(type='ToyDataset')
+        config.test_dataloader = dict(batch_size=1, num_workers=0, dataset=dataset)
+        config.test_dataloader.sampler = dict(type='DefaultSampler')
+        if content == 'toy':
+            config.test_cfg = {}
+            config.test_evaluator = dict(type='DumpResults', out_file_path='x.pkl')
+        config.dump(path)
+    elif content is not None:
+        path.write_bytes(content)
+    if weights is not None:
+        checkpoint.write_bytes(weights)
+    out = tmp_path / 'out.png'
+    arguments = ('--run', 'a', path, checkpoint, '--out', out)
+    sentence = tool('analysis_tools/compare_detectors', *arguments)
+    assert re.search(message, sentence), sentence
+    assert not out.exists()
+
+
+def test_report_of_what_is_no_search(tmp_path, tool):
+    (tmp_path / 'config.py').write_text('x = 1')
+    for given in (tmp_path / 'no', tmp_path, tmp_path / 'config.py'):
+        sentence = tool('analysis_tools/report', given)
+        assert re.search(r"'.*policy\.json' cannot be read", sentence), sentence
+        assert str(given) in sentence
