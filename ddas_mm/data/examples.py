@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import bisect
+from collections.abc import Mapping
 from itertools import accumulate
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.registry import DATASETS, init_default_scope
+from mmengine.registry import init_default_scope
 
 from ddas_mm.core import PolicySchedule
 from ddas_mm.data.augment import DDASAugment
 from ddas_mm.data.pipelines import leaf_datasets, split_pipeline
+from ddas_mm.data.sources import build_dataset
 from ddas_mm.data.views import generators_kept, seed_generators
 from ddas_mm.errors import SettingError
 
@@ -39,13 +41,11 @@ class Examples:
         Raises:
             SettingError: If there is none, or its files are missing.
         """
-        if not config.get('train_dataloader'):
+        loader = config.get('train_dataloader')
+        if not isinstance(loader, Mapping):
             raise SettingError(f'{config.filename!r} has no train_dataloader')
         init_default_scope(config.get('default_scope', 'mmengine'))
-        try:
-            return cls(DATASETS.build(config.train_dataloader.dataset))
-        except FileNotFoundError as error:
-            raise _missing(error) from error
+        return cls(build_dataset(loader.get('dataset'), 'train_dataloader.dataset'))
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -62,17 +62,13 @@ class Examples:
                 seed_generators(seed)
                 return head(self.dataset.get_data_info(index))
         except FileNotFoundError as error:
-            raise _missing(error) from error
+            raise SettingError(
+                f'train_dataloader.dataset finds no {str(error.filename or error)!r}; '
+                'set its data_root, or give --data-root DIR'
+            ) from error
 
     def schedule(self, index: int) -> PolicySchedule | None:
         """Return the policy in the pipeline of an image."""
         steps = self.leaves[bisect.bisect_right(self.ends, index)].pipeline.transforms
         (augment,) = (step for step in steps if isinstance(step, DDASAugment))
         return augment.schedule
-
-
-def _missing(error: FileNotFoundError) -> SettingError:
-    return SettingError(
-        f'train_dataloader.dataset finds no {str(error.filename or error)!r}; '
-        'set its data_root, or give --data-root DIR'
-    )

@@ -45,7 +45,7 @@ def check_images(dataset: Any, name: str) -> None:
         if path is not None and loader is not None and '://' not in str(path):
             paths.append(str(path))
             reason = _fault(str(path), loader)
-            if not os.path.exists(path):
+            if reason is not None and not os.path.exists(path):
                 lost.append(str(path))
         reason = reason or _wrong_instance(info, with_mask)
         if reason is not None:

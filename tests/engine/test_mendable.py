@@ -86,10 +86,6 @@ MENDABLE = {
         "MultiStepLR cannot be built .*'int' object is not iterable",
     ),
     'loop': ({'train_cfg.by_epoch': True, 'train_cfg.type': 'X'}, 'Only one of `type`'),
-    'step': (
-        {'train_dataloader.dataset.pipeline.0': dict(type='Resize', scale='64')},
-        'Resize of the pipeline fails|one .*DDASAugment',
-    ),
 }
 
 
@@ -106,6 +102,20 @@ def test_what_a_user_can_mend_is_one_sentence(
     assert re.search(message, sentence), sentence
     assert '\n' not in sentence
     assert not work.exists()
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+@pytest.mark.parametrize('search', [True, False], ids=['search', 'train'])
+def test_step_that_finds_nothing_to_work_on_is_named(
+    tmp_path, capsys, monkeypatch, search, workers
+):
+    config = config_of(tmp_path / 'work', search)
+    config.train_dataloader.num_workers = workers
+    pipeline = config.train_dataloader.dataset.pipeline
+    pipeline.insert(-1, dict(type='LoadImageFromFile'))  # the images are arrays
+    sentence = told(lambda: run(config), capsys, monkeypatch)
+    assert re.match('LoadImageFromFile of the pipeline fails.*img_path', sentence)
+    assert not (tmp_path / 'work').exists()
 
 
 @pytest.mark.parametrize('content', [b'', b'junk', b'PK\x03\x04' + bytes(60)])
