@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from mmengine.device import get_device
 from mmengine.dist import all_gather, get_rank
 from mmengine.hooks import CheckpointHook
 from mmengine.optim import OptimWrapper
-from mmengine.registry import MODELS, OPTIMIZERS
+from mmengine.registry import OPTIMIZERS
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
@@ -32,8 +31,8 @@ def check_config(config: Config) -> None:
     """Check what is seen in a config before anything is built from it.
 
     Raises:
-        SettingError: With all that is wrong: files and packages that are missing, and
-            parts that MMEngine takes together or not at all.
+        SettingError: With all that is wrong: what is missing around the run, and parts
+            that MMEngine takes together or not at all.
     """
     parts = {
         'train': ('train_dataloader', 'train_cfg', 'optim_wrapper'),
@@ -43,19 +42,10 @@ def check_config(config: Config) -> None:
     check_all(
         lambda: check_environment(config),
         lambda: check_kind('model', config.get('model'), dict),
-        lambda: _check_scope(config.get('default_scope')),
         lambda: _check_load_from(config),
         *(partial(_check_together, config, names) for names in parts.values()),
         lambda: _check_device(config),
     )
-
-
-def _check_scope(scope: Any) -> None:
-    if scope and scope not in MODELS.children and find_spec(str(scope)) is None:
-        raise SettingError(
-            f'default_scope {scope!r} needs the package of that name, which is not '
-            'installed'
-        )
 
 
 def _check_load_from(config: Config) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ddas_mm.data.views import ViewIndex, generators_kept
@@ -30,9 +31,11 @@ class FirstLook(Hook):
         Raises:
             SettingError: With the head, the class and the data set.
         """
+        model = runner.model
+        model = model.module if is_model_wrapper(model) else model
         heads = [
             (module.num_classes, name)
-            for name, module in runner.model.named_modules()
+            for name, module in model.named_modules()
             if 'Head' in type(module).__name__
             and isinstance(getattr(module, 'num_classes', None), int)
         ]
@@ -78,13 +81,18 @@ def _classes(dataset: Any) -> Sequence[str]:
 
 
 def _annotated(info: dict[str, Any]) -> int:
-    labels = [one.get('bbox_label', -1) for one in info.get('instances') or ()]
-    return max([-1, *labels, *np.atleast_1d(info.get('gt_label', -1)).tolist()])
+    boxes = [_largest(one.get('bbox_label')) for one in info.get('instances') or ()]
+    return max([_largest(info.get('gt_label')), *boxes])
 
 
 def _packed(sample: Any) -> int:
     """Return the largest label of a sample as the network gets it, -1 without any."""
-    packed = sample.get('data_samples')
-    instances = getattr(packed, 'gt_instances', None)
-    found = getattr(packed, 'gt_label', getattr(instances, 'labels', ()))
-    return max([-1, *np.asarray(found).reshape(-1).tolist()])
+    packed = sample.get('data_samples') if isinstance(sample, Mapping) else None
+    labels = getattr(getattr(packed, 'gt_instances', None), 'labels', None)
+    return max(_largest(labels), _largest(getattr(packed, 'gt_label', None)))
+
+
+def _largest(labels: Any) -> int:
+    """Return the largest of whole numbers; -1 of what is none, as a dict of tasks."""
+    values = np.asarray(labels)
+    return int(values.max()) if values.size and values.dtype.kind in 'iu' else -1

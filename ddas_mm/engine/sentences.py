@@ -19,7 +19,7 @@ from typing import Any
 import cv2
 from mmcv.transforms import BaseTransform
 from mmengine.config import Config
-from mmengine.registry import DATASETS
+from mmengine.registry import DATASETS, MODELS, DefaultScope
 from mmengine.runner import BaseLoop
 
 from ddas_mm.data.images import check_images
@@ -82,9 +82,7 @@ def _of_start(error: BaseException, text: str) -> str | None:
     unknown = isinstance(error, KeyError) and 'is not in the' in text
     arguments = isinstance(error, TypeError) and any(w in text for w in WRONG_ARGUMENTS)
     if what and (unknown or arguments or isinstance(error, ValueError)):
-        scope, dot, _ = text.partition(' ')[0].partition('.')
-        absent = unknown and dot and find_spec(scope) is None
-        hint = f': the package {scope!r} is not installed' if absent else ''
+        hint = _missing_scope(text.partition(' ')[0]) if unknown else ''
         return f'{what}: {text.partition(". ")[0]}{hint}'
     if not places or not (library or isinstance(error, REFUSING)):
         return None
@@ -95,6 +93,14 @@ def _of_start(error: BaseException, text: str) -> str | None:
     where = f'{Path(places[-1][0]).name}, {places[-1][1]}'
     what = what or 'the run fails before its first step is done'
     return f'{what}: {type(error).__name__}: {text} ({where})'
+
+
+def _missing_scope(name: str) -> str:
+    """Return a hint where the package of a type that is not known is not there."""
+    default = DefaultScope.get_current_instance()
+    scope = name.partition('.')[0] if '.' in name else default and default.scope_name
+    there = not scope or scope in MODELS.children or find_spec(scope) is not None
+    return '' if there else f': the package {scope!r} is not installed'
 
 
 def _work_of(frame: FrameType) -> str | None:

@@ -5,9 +5,9 @@ import re
 import cv2
 import pytest
 import torch
+from mmcv.transforms import BaseTransform
 from mmengine.hooks import Hook
-from mmengine.model import BaseModule
-from mmengine.registry import HOOKS, MODELS
+from mmengine.registry import HOOKS, TRANSFORMS
 
 from ddas_mm.engine.cli import run
 from tests import toy
@@ -30,6 +30,12 @@ class Own(Hook):
             raise {'KeyError': KeyError, 'RuntimeError': RuntimeError}[kind]('mine')
 
         setattr(self, place, fail)
+
+
+@TRANSFORMS.register_module()
+class OneClass(BaseTransform):
+    def transform(self, results):
+        return {**results, 'gt_label': 0}
 
 
 def config_of(work, search):
@@ -55,7 +61,10 @@ MENDABLE = {
         'optim_wrapper must be set beside train_data',
     ),
     'no model': ({'model': None}, 'model must be a dict, but is None'),
-    'scope': ({'default_scope': 'nosuch'}, "default_scope 'nosuch' .* not installed"),
+    'scope': (
+        {'default_scope': 'nosuch', 'model.type': 'Net'},
+        "Net cannot be built .*: the package 'nosuch' is not installed",
+    ),
     'type of a package': (
         {'model.type': 'nosuch.Net'},
         "nosuch.Net cannot be built .*: the package 'nosuch' is not installed",
@@ -173,15 +182,6 @@ def test_unknown_keys_of_a_section_are_told_at_once(tmp_path, capsys, monkeypatc
     assert "unknown keys 'level', 'dept'; did you mean 'levels', 'depth'?" in sentence
 
 
-@MODELS.register_module()
-class ToyHead(BaseModule):
-    """A head as those of mm are seen from outside."""
-
-    def __init__(self, num_classes):
-        super().__init__()
-        self.num_classes = num_classes
-
-
 def classifier(work, folder, num_classes, search):
     for label in range(3):
         (folder / f'c{label}').mkdir(parents=True)
@@ -219,3 +219,11 @@ def test_more_classes_in_the_data_than_in_the_head(
     sentence = told(lambda: run(config), capsys, monkeypatch)
     assert re.search(r"label 2 \('c2'\), but model.head.num_classes is 2", sentence)
     assert not work.exists()
+
+
+def test_labels_that_the_pipeline_replaces_are_not_refused(tmp_path, monkeypatch):
+    """As those of self-supervision and of detection by words."""
+    lighten(monkeypatch)
+    config = classifier(tmp_path / 'work', tmp_path / 'data', 2, search=True)
+    config.train_dataloader.dataset.pipeline.insert(1, dict(type='OneClass'))
+    run(config)
