@@ -27,7 +27,7 @@ def imported_by(statement: str) -> set[str]:
     [
         ('ddas_mm', {*FRAMEWORKS, 'torch', 'numpy', 'cv2', 'scipy'}),
         ('ddas_mm.core', {*FRAMEWORKS, 'cv2', 'PIL'}),
-        ('ddas_mm.ops', {*FRAMEWORKS, 'torch', 'scipy'}),
+        ('ddas_mm.ops', {*FRAMEWORKS, 'torch', 'scipy', 'PIL'}),
         ('ddas_mm.data', {'mmdet', 'mmpretrain'}),
         ('ddas_mm.engine', {'mmdet', 'mmpretrain'}),
     ],

@@ -3,7 +3,7 @@
 The only place that knows autograd and torch.distributed. Gradients live in one flat
 (L + 1, P) buffer, so that mixture and alignment are a matrix-vector product each.
 With R ranks only the mixture and the S_val gradient are averaged, besides L scalars:
-alignment is linear in the views' gradients (spec of the method, section 2).
+alignment is linear in the views' gradients.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Image operations: arrays in, arrays out; NumPy, OpenCV and Pillow only."""
+"""Image operations: arrays in, arrays out; NumPy and OpenCV only."""
 
 from .apply import apply_op, apply_to_sample
 from .bbox_only import PerBox

@@ -48,7 +48,7 @@ class Affine:
 
 
 def rotation(degrees: float, height: int, width: int) -> Affine:
-    """Rotate about the middle of the image; positive is counter-clockwise (A2, B2)."""
+    """Rotate about the middle of the image; positive is counter-clockwise."""
     # As Pillow: 15 digits, so that right angles are exact.
     cosine = round(math.cos(math.radians(degrees)), 15)
     sine = round(math.sin(math.radians(degrees)), 15)
@@ -82,25 +82,25 @@ def quarter_turn(height: int, width: int) -> Affine:
 
 
 def translation_x(pixels: float, height: int, width: int) -> Affine:
-    """Positive ``pixels`` move the content to the left (A2)."""
+    """Positive ``pixels`` move the content to the left."""
     del height, width
     return Affine(1, 0, pixels, 0, 1, 0)
 
 
 def translation_y(pixels: float, height: int, width: int) -> Affine:
-    """Positive ``pixels`` move the content up (A2)."""
+    """Positive ``pixels`` move the content up."""
     del height, width
     return Affine(1, 0, 0, 0, 1, pixels)
 
 
 def shear_x_at_corner(shear: float, height: int, width: int) -> Affine:
-    """``x_in = x + shear * y``: Pillow's pivot, the image's top left corner (B2)."""
+    """``x_in = x + shear * y``: Pillow's pivot, the image's top left corner."""
     del height, width
     return Affine(1, shear, 0, 0, 1, 0)
 
 
 def shear_y_at_corner(shear: float, height: int, width: int) -> Affine:
-    """``y_in = y + shear * x``: Pillow's pivot, the image's top left corner (B2)."""
+    """``y_in = y + shear * x``: Pillow's pivot, the image's top left corner."""
     del height, width
     return Affine(1, 0, 0, shear, 1, 0)
 

@@ -1,4 +1,4 @@
-"""Operations on the content of single boxes (``*_Only_BBoxes`` of Zoph et al., A4)."""
+"""Operations on the content of single boxes (``*_Only_BBoxes`` of Zoph et al.)."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def warp_boxes(boxes: Boxes, affine: Affine, height: int, width: int) -> Boxes:
     """Return the clipped hulls of the moved corners; no box is dropped.
 
     The references truncate corners to whole pixels and give boxes that left the image
-    5 % of its side; neither is repeated here (``Part 0`` of the operations' spec, 5).
+    5 % of its side; neither is repeated here.
 
     Args:
         boxes: (N, 4) float32, N may be 0.
@@ -59,7 +59,7 @@ def crop_bounds(box: Array, height: int, width: int) -> tuple[int, int, int, int
     """Return the pixels of a box as ``top, bottom, left, right`` (half-open).
 
     Zoph et al. count the last row and column in, ``min(int(y2), H - 1)``, so that the
-    crop is one pixel larger than the box and never empty (A4).
+    crop is one pixel larger than the box and never empty.
     """
     left, top, right, bottom = box.tolist()
     top, bottom = _inside(top, height), _inside(bottom, height)

@@ -1,4 +1,4 @@
-"""The classification table: DDAS on Pillow's operations (B2); more level = stronger."""
+"""The classification table: DDAS on Pillow's operations; more level = stronger."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from .blend import blend, blend_table
 _LEVELS = np.arange(256)
 _FEW_VALUES = 1 << 15  # below, a table of three channels beats three planes
 _PILLOW_GREY = np.array([19595, 38470, 7471, 32768]) / 65536  # ITU-R 601-2, rounded
-# tf.image.rgb_to_grayscale on [0, 1], back to uint8 with the factor 255.5 (A2).
+# tf.image.rgb_to_grayscale on [0, 1], back to uint8 with the factor 255.5.
 _ZOPH_WEIGHTS = np.array([0.2989, 0.5870, 0.1140], np.float32)
 _NEAR = 1e-4  # wider than the rounding of float32 sums below 256
 _ZOPH_GREY = np.append(_ZOPH_WEIGHTS.astype(np.float64) * 255.5 / 255, -_NEAR)
@@ -30,7 +30,7 @@ def posterize(image: Image, bits: float) -> Image:
     """Keep the high ``bits`` of each value, at least one and at most eight.
 
     Today's Pillow refuses fewer than one bit, older ones returned a black image; Zoph
-    et al. clamp the shift to seven, which is one bit kept (A2, B2.1).
+    et al. clamp the shift to seven, which is one bit kept.
     """
     lost = 8 - min(max(int(bits), 1), 8)
     return image & np.uint8(256 - (1 << lost))
@@ -46,7 +46,7 @@ def solarize(image: Image, threshold: float) -> Image:
 
 
 def solarize_add(image: Image, addition: float) -> Image:
-    """Add ``addition`` grey levels to values below 128 and clip (A2)."""
+    """Add ``addition`` grey levels to values below 128 and clip."""
     table = np.where(_LEVELS < 128, np.minimum(_LEVELS + int(addition), 255), _LEVELS)
     return _mapped(image, table.astype(np.uint8))
 
@@ -59,7 +59,7 @@ def brightness(image: Image, factor: float) -> Image:
 def contrast(image: Image, factor: float, channel_order: str) -> Image:
     """Blend with the mean grey level, as Pillow; factor 1 is identity.
 
-    Zoph et al. blend with H * W / 256 by mistake (A5.1); we do not, in either table.
+    Zoph et al. blend with H * W / 256 by mistake; we do not, in either table.
     """
     height, width = image.shape[:2]
     total = sum(
@@ -126,7 +126,7 @@ def autocontrast_pillow(image: Image) -> Image:
 
 
 def autocontrast_zoph(image: Image) -> Image:
-    """Stretch each channel to 0..255 in float32 (A2)."""
+    """Stretch each channel to 0..255 in float32, as Zoph et al."""
     return _stretch(image, np.float32)
 
 

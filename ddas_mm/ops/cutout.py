@@ -44,7 +44,7 @@ def scaled_cutout(
 def box_cutout(
     sample: Sample, argument: float | None, rng: Rng, constants: Constants
 ) -> Sample:
-    """Cover a rectangle around a point of one uniformly drawn box (A4).
+    """Cover a rectangle around a point of one uniformly drawn box.
 
     ``argument`` is the covered fraction of the box's height and width; the rectangle is
     cut at the image's border, not the box's. Draws the box, the row, the column.

@@ -1,4 +1,4 @@
-"""The detection table: the operations of Zoph et al. (A2); more level may be weaker."""
+"""The detection table: the operations of Zoph et al.; more level may be weaker."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def sharpness_pillow(image: Image, factor: float) -> Image:
 
 
 def sharpness_zoph(image: Image, factor: float) -> Image:
-    """Blend with the truncated smooth image (A2); factor 1 is identity."""
+    """Blend with the truncated smooth image (Zoph et al.); factor 1 is identity."""
     return blend(_filtered(image, _SMOOTH, _DOWN), image, factor)
 
 

@@ -47,7 +47,7 @@ class PillowGrid:
 
 @dataclass(frozen=True)
 class ZophGrid:
-    """Integer coordinates in float32, rounded half away from zero (A1)."""
+    """Integer coordinates in float32, rounded half away from zero (Zoph et al.)."""
 
     def index(self, row: Row, x: Array, y: Array) -> Array:
         """Return the input index of output pixels; x and y broadcast, float64."""

@@ -12,7 +12,7 @@ from tests.data.samples import image_of, plain, sample_of
 
 
 def test_published_policies_have_the_published_sizes_and_values():
-    """Facts of the reference, counted by hand (operations specification, A6)."""
+    """Facts of the policies that Zoph et al. published, counted by hand."""
     shapes = {name: [len(s) for s in subs] for name, subs in ZOPH_POLICIES.items()}
     assert [len(lengths) for lengths in shapes.values()] == [5, 20, 15, 15]
     assert set(shapes['v0'] + shapes['v1'] + shapes['v3']) == {2}

@@ -81,7 +81,7 @@ def _assert_slivers(boxes, expected, height, width):
 def test_shear_boxes_differ_only_by_the_references_truncation(
     axis, needs_golden, golden_json
 ):
-    """The golden boxes follow from untruncated corners by the two int() of A3."""
+    """The golden boxes follow from untruncated corners by the reference's int()s."""
     name = ('ShearX_BBox', 'ShearY_BBox')[axis]
     cases = [c for c in golden_json('detection_ops')['cases'] if c['op'] == name]
     assert cases
