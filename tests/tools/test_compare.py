@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from ddas_mm.engine.runs import Run, RunFailed, launch_words
 from ddas_mm.errors import SettingError
@@ -133,6 +134,70 @@ def test_single_seed_has_no_interval(run_tool, scores):
     assert '| a | 1 | 90 |  |  | 1.000 |' in Path('w/compare.md').read_text()
 
 
+def test_differences_and_their_interval_are_those_of_the_paired_t_test():
+    first = {0: 90.1, 1: 91.7, 2: 89.4, 5: 92.0}
+    second = {5: 92.5, 2: 90.6, 1: 91.5, 0: 91.3}
+    found = compare.differences(second, first)
+    pairs = [(second[seed], first[seed]) for seed in first]
+    expected = stats.ttest_rel(*zip(*pairs, strict=True)).confidence_interval(0.95)
+    mean, low, high = compare.summarise(list(found.values()))
+    np.testing.assert_allclose([low, high], [expected.low, expected.high])
+    assert mean == pytest.approx((low + high) / 2)
+
+
+def differences_written():
+    with open('w/differences.csv') as file:
+        head, *rows = csv.reader(file)
+    return head, {row[0]: row[1:] for row in rows}
+
+
+def test_pairs_tell_apart_what_overlapping_intervals_do_not(run_tool, scores):
+    table, _ = scores
+    for seed, score in enumerate((80.0, 90.0, 85.0)):
+        table['a', seed], table['b', seed] = score, score + 1 + 0.1 * seed
+    assert run_tool('a.py', 'b.py', '--work-dir', 'w') == 0
+    head, rows = differences_written()
+    assert head[2] == 'accuracy/top1 minus a'
+    # 1, 1.1 and 1.2: t = 4.3027 with 2 degrees of freedom, standard error .1 / sqrt(3)
+    half = 4.3027 * 0.1 / np.sqrt(3)
+    found = [float(cell) for cell in rows['b'][1:4]]
+    np.testing.assert_allclose(found, [1.1, 1.1 - half, 1.1 + half], atol=1e-3)
+    assert rows['b'][4] == '0: +1, 1: +1.1, 2: +1.2'
+    assert [*rows] == ['b']
+    text = Path('w/compare.md').read_text()
+    assert f'| b | {" | ".join(rows["b"])} |' in text
+    assert run_tool('a.py', 'b.py', '--baseline', 'b', '--work-dir', 'w') == 0
+    head, rows = differences_written()
+    assert head[2] == 'accuracy/top1 minus b'
+    assert rows['a'][1] == '-1.1'
+
+
+def test_only_seeds_that_both_have_are_paired(run_tool, scores):
+    table, _ = scores
+    table.update({('a', 0): 90.0, ('a', 1): 80.0, ('b', 1): 80.5, ('b', 2): 99.0})
+    table.update({('c', 0): 90.1, ('c', 1): 79.9, ('d', 2): 1.0})
+    args = ['a.py', *(f'{name}=b.py' for name in 'bcd')]
+    assert run_tool(*args, '--work-dir', 'w') == 1
+    rows = differences_written()[1]
+    assert rows['b'] == ['1', '0.5', '', '', '1: +0.5']
+    assert rows['c'][:2] == ['2', '0']  # +0.1 and -0.1 cancel
+    assert rows['d'] == ['0', '', '', '', '']
+
+
+def test_equal_differences_have_an_interval_of_no_width(run_tool, scores):
+    table, _ = scores
+    for seed in (0, 1, 2):
+        table['a', seed], table['b', seed] = float(seed), seed + 0.5
+    assert run_tool('a.py', 'b.py', '--work-dir', 'w') == 0
+    assert differences_written()[1]['b'][:4] == ['3', '0.5', '0.5', '0.5']
+
+
+def test_without_a_run_of_the_baseline_there_are_no_differences(run_tool, scores):
+    scores[0]['b', 0] = 90.0
+    assert run_tool('a.py', 'b.py', '--seeds', 0, '--work-dir', 'w') == 1
+    assert 'minus' not in Path('w/compare.md').read_text()
+
+
 @pytest.mark.parametrize(
     ('args', 'message'),
     [
@@ -140,6 +205,7 @@ def test_single_seed_has_no_interval(run_tool, scores):
         (('missing.py',), "'missing.py' does not exist"),
         (('a.py', '--launcher', 'bash dist.sh {config}'), r'must hold \{tool\}'),
         (('a.py', '--metric', 'mAP'), "'mAP' is not what"),
+        (('a.py', 'b.py', '--baseline', 'c'), "'c' is none of the configs: a, b"),
     ],
 )
 def test_unusable_settings_are_refused(run_tool, scores, args, message):

@@ -1,4 +1,4 @@
-"""Train configs with several seeds, evaluate them, and tell their means apart."""
+"""Train configs with several seeds, evaluate them, and tell them apart."""
 
 import argparse
 import csv
@@ -6,6 +6,7 @@ import io
 import json
 import re
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from ddas_mm.engine.runs import (
 from ddas_mm.errors import SettingError
 
 EXAMPLES = """examples:
-  python tools/analysis_tools/compare.py --seeds 0 1 2 \\
+  python tools/analysis_tools/compare.py --seeds 0 1 2 --baseline without \\
       with=work_dirs/search/retrain_retinanet_r18_digits.py \\
       without=configs/baselines/retinanet_r18_digits.py
   # 4 GPUs for each run
@@ -41,7 +42,8 @@ EXAMPLES = """examples:
 RESULT = 'result.json'  # written last: where it is, the run is finished
 HEADLINE = ('coco/bbox_mAP', 'accuracy/top1')  # metrics that a table shows unasked
 STAMP = re.compile(r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) - ', re.MULTILINE)
-COLUMNS = ('config', 'seeds', 'mean', '95 % low', '95 % high', 'hours', 'processes')
+INTERVAL = ('95 % low', '95 % high')
+Results = dict[str, dict[int, dict[str, Any]]]  # of a config's name and a seed
 
 
 def parse_args() -> argparse.Namespace:
@@ -55,6 +57,11 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--metric', help=f'what to compare (default: {" or ".join(HEADLINE)})'
+    )
+    parser.add_argument(
+        '--baseline',
+        metavar='NAME',
+        help='what the others are compared with, seed by seed (default: the first)',
     )
     parser.add_argument(
         '--launcher',
@@ -118,13 +125,13 @@ def count_processes(folder: Path) -> int:
     return 1
 
 
-def choose_metric(results: dict[str, list[dict]], wanted: str | None) -> str:
+def choose_metric(results: Results, wanted: str | None) -> str:
     """Return the metric to compare.
 
     Raises:
         SettingError: If not all runs have it.
     """
-    runs = [result for found in results.values() for result in found]
+    runs = [result for found in results.values() for result in found.values()]
     common = set.intersection(*(set(result['metrics']) for result in runs))
     names = [wanted] if wanted else [*HEADLINE, *sorted(common)]
     for name in names:
@@ -136,36 +143,69 @@ def choose_metric(results: dict[str, list[dict]], wanted: str | None) -> str:
     )
 
 
-def summarise(values: list[float]) -> tuple[float, float, float]:
-    """Return the mean and its 95 % interval (Student's t); nan for a single value."""
-    mean = float(np.mean(values))
+def summarise(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return the mean and its 95 % interval (Student's t), nan where there is none."""
+    mean = float(np.mean(values)) if len(values) else np.nan
     if len(values) < 2:
         return mean, np.nan, np.nan
     half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
     return mean, mean - half, mean + half
 
 
-def build_rows(results: dict[str, list[dict]], metric: str) -> list[list[str]]:
-    """Return the table's rows, a config each, in the order given."""
-    rows = []
+def differences(
+    values: Mapping[int, float], baseline: Mapping[int, float]
+) -> dict[int, float]:
+    """Return by how much values exceed the baseline's of the same seed."""
+    return {seed: values[seed] - baseline[seed] for seed in values if seed in baseline}
+
+
+def build_table(results: Results, metric: str) -> list[list[str]]:
+    """Return mean, interval and cost: a head, and a row per config as given."""
+    rows = [['config', 'seeds', metric, *INTERVAL, 'hours', 'processes']]
     for name, found in results.items():
-        numbers = summarise([result['metrics'][metric] for result in found])
-        cells = ['' if np.isnan(number) else f'{number:.4g}' for number in numbers]
-        hours = np.mean([result['hours'] for result in found])
-        processes = '/'.join(sorted({str(result['processes']) for result in found}))
+        runs = found.values()
+        cells = _cells(summarise([run['metrics'][metric] for run in runs]))
+        hours = np.mean([run['hours'] for run in runs])
+        processes = '/'.join(sorted({str(run['processes']) for run in runs}))
         rows.append([name, str(len(found)), *cells, f'{hours:.3f}', processes])
     return rows
 
 
-def write_tables(rows: list[list[str]], metric: str, folder: Path) -> str:
-    """Write ``compare.md`` and ``compare.csv``; return the former's text."""
-    head = [metric if name == 'mean' else name for name in COLUMNS]
-    lines = [head, ['---', *['--:'] * (len(COLUMNS) - 1)], *rows]
-    text = '\n'.join(f'| {" | ".join(cells)} |' for cells in lines) + '\n'
+def build_differences(results: Results, metric: str, baseline: str) -> list[list[str]]:
+    """Return the differences of all others to one config, seed by seed.
+
+    What a seed does to all configs alike cancels: pairs can tell configs apart whose
+    own intervals overlap.
+    """
+    values = {
+        name: {seed: run['metrics'][metric] for seed, run in found.items()}
+        for name, found in results.items()
+    }
+    rows = [['config', 'pairs', f'{metric} minus {baseline}', *INTERVAL, 'by seed']]
+    for name in [name for name in values if name != baseline]:
+        found = differences(values[name], values[baseline])
+        cells = _cells(summarise(list(found.values())))
+        seeds = ', '.join(f'{seed}: {value:+.4g}' for seed, value in found.items())
+        rows.append([name, str(len(found)), *cells, seeds])
+    return rows
+
+
+def _cells(numbers: Sequence[float]) -> list[str]:
+    # Rounded first: a sum of differences that cancel is 0, not 1e-17.
+    return ['' if np.isnan(x) else f'{round(x, 9) + 0.0:.4g}' for x in numbers]
+
+
+def write_tables(tables: Mapping[str, list[list[str]]], folder: Path) -> str:
+    """Write a CSV file per name, and all in ``compare.md``; return its text."""
+    texts = []
+    for name, (head, *rows) in tables.items():
+        lines = [head, ['---', *['--:'] * (len(head) - 1)], *rows]
+        texts.append(''.join(f'| {" | ".join(cells)} |\n' for cells in lines))
+        buffer = io.StringIO()
+        csv.writer(buffer, lineterminator='\n').writerows([head, *rows])
+        write_atomically(folder / f'{name}.csv', buffer.getvalue())
+    text = '\n'.join(texts)
     write_atomically(folder / 'compare.md', text)
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator='\n').writerows([head, *rows])
-    write_atomically(folder / 'compare.csv', buffer.getvalue())
     return text
 
 
@@ -188,6 +228,11 @@ def plan(args: argparse.Namespace) -> list[Run]:
             f'--launcher {args.launcher!r} must hold {{tool}} and {{config}}, e.g. '
             "'bash tools/dist_run.sh {tool} {config} 4'"
         )
+    names = [run.name for run in runs[: len(named)]]
+    if args.baseline is not None and args.baseline not in names:
+        raise SettingError(
+            f'--baseline {args.baseline!r} is none of the configs: {", ".join(names)}'
+        )
     for run in runs[: len(named)]:
         if run.settings().get('test_dataloader') is None:
             raise SettingError(f'{run.config!r} has no test_dataloader to compare by')
@@ -198,21 +243,24 @@ def main() -> None:
     """Train, evaluate, compare."""
     args = parse_args()
     runs = plan(args)
-    results: dict[str, list[dict]] = {run.name: [] for run in runs}
+    results: Results = {run.name: {} for run in runs}
     failed = []
     for number, run in enumerate(runs, 1):
         print(f'{number}/{len(runs)}: {run.name}, seed {run.seed}', flush=True)
         try:
-            results[run.name].append(train_and_test(run))
+            results[run.name][run.seed] = train_and_test(run)
         except RunFailed as error:
             print(error, file=sys.stderr)
             failed.append(f'{run.name}, seed {run.seed}')
     results = {name: found for name, found in results.items() if found}
     if results:
         metric = choose_metric(results, args.metric)
-        rows = build_rows(results, metric)
-        print('\n' + write_tables(rows, metric, Path(args.work_dir)))
-        print(f'tables: {args.work_dir}/compare.md and compare.csv')
+        tables = {'compare': build_table(results, metric)}
+        baseline = args.baseline or runs[0].name
+        if baseline in results and len(results) > 1:
+            tables['differences'] = build_differences(results, metric, baseline)
+        print('\n' + write_tables(tables, Path(args.work_dir)))
+        print(f'{args.work_dir}: compare.md, {", ".join(f"{t}.csv" for t in tables)}')
     if failed:
         print(f'failed: {"; ".join(failed)}', file=sys.stderr)
     sys.exit(bool(failed))
