@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 
 SIGNALS = ('ddas/alignment', 'ddas/helped')  # zero in steps that are skipped
 SKIPPED = 'ddas/skipped'
+RATE = 'lr'  # of the first parameter group, as MMEngine logs it
 DIGITS = 6  # significant
 
 
@@ -24,7 +25,7 @@ def epoch_history(runner: Runner, epochs: int) -> dict[str, list[float]]:
     Returns:
         T values each of ``alignment``, the mean of ``|d_l| / eta_0``; ``helped``, the
         share of sampled policies with ``d_l < 0``; both over the steps that were not
-        skipped; and ``skipped_steps``.
+        skipped; ``skipped_steps``; and ``learning_rate``, the network's mean.
     """
     steps = len(runner.train_loop.dataloader)
     rows = {key: _rows(runner, key, epochs, steps) for key in (*SIGNALS, SKIPPED)}
@@ -33,10 +34,14 @@ def epoch_history(runner: Runner, epochs: int) -> dict[str, list[float]]:
     skipped = np.diff(rows[SKIPPED][:, -1], prepend=0)
     counted = np.maximum(steps - skipped, 1)
     means = {key: rows[key].sum(axis=1) / counted for key in SIGNALS}
-    return {
+    history = {
         **{key.partition('/')[2]: _rounded(mean) for key, mean in means.items()},
         'skipped_steps': skipped.astype(int).tolist(),
     }
+    rates = _rows(runner, RATE, epochs, steps)  # RuntimeInfoHook's, which may be off
+    if rates is not None:
+        history['learning_rate'] = _rounded(rates.mean(axis=1))
+    return history
 
 
 def _rows(runner: Runner, key: str, epochs: int, steps: int) -> np.ndarray | None:

@@ -18,6 +18,7 @@ from ddas_mm.visualization.gallery import Gallery
 SHADES = 9  # steps of the heat map's colour scale
 SHOWN = 6  # candidates with pictures, from either end
 NEARLY_UNIFORM = 0.9  # share of all candidates that are in play, in effect
+RATE_FELL = 0.2  # share of its peak: below, the policy comes to rest by the rate alone
 
 
 def ranking(schedule: PolicySchedule) -> np.ndarray:
@@ -57,6 +58,7 @@ def write_report(
         **_found(schedule),
         candidates=_candidates(schedule),
         charts=_charts(schedule),
+        rate_left=_rate_left(schedule),
         facts=_facts(schedule),
         epochs=len(schedule),
         peak=float(schedule.op_probs.max()),
@@ -122,7 +124,7 @@ def _charts(schedule: PolicySchedule) -> list[LineChart]:
         ),
         LineChart(
             'Entropy of p_o',
-            'In nats. It falls as the search makes up its mind.',
+            'In nats. It falls as p_o leaves the uniform policy.',
             [Series('entropy', _entropy(schedule).tolist())],
             ('uniform', math.log(len(schedule.space))),
             span=0.05,
@@ -157,6 +159,13 @@ def _charts(schedule: PolicySchedule) -> list[LineChart]:
             bottom=0,
         ),
     ]
+
+
+def _rate_left(schedule: PolicySchedule) -> float | None:
+    """Share of the network's learning rate that was left at the end, if it fell."""
+    rates = (schedule.search.get('history') or {}).get('learning_rate') or [0.0]
+    fell = rates[-1] < RATE_FELL * max(rates)
+    return rates[-1] / max(rates) if fell else None
 
 
 def _facts(schedule: PolicySchedule) -> list[tuple[str, str]]:

@@ -58,6 +58,16 @@ def test_history_survives_a_resume(tmp_path):
     assert len(history_of(tmp_path / 'whole')['alignment']) == EPOCHS
 
 
+def test_history_holds_the_mean_learning_rate_of_each_epoch(tmp_path):
+    # steps 0 to 4 at 0.1, then a tenth of it, then a hundredth from step 8
+    drop = dict(type='MultiStepLR', milestones=[5, 8], by_epoch=False)
+    search(tmp_path, param_scheduler=drop)
+    first, second, third = 0.1, (2 * 0.1 + 0.01) / 3, (2 * 0.01 + 0.001) / 3
+    expected = [first, second, third, 0.001]
+    found = history_of(tmp_path)['learning_rate']
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
 def test_a_learning_rate_of_zero_is_no_error(tmp_path):
     search(tmp_path / 'still', **{'optim_wrapper.optimizer.lr': 0.0})
     history = history_of(tmp_path / 'still')

@@ -1,6 +1,7 @@
 """The report: what stands in it, how it looks in a browser, and what it survives."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,6 +48,7 @@ def large(searched, tmp_path_factory):
         'alignment': rng.uniform(0, 1e-5, 30).tolist(),
         'helped': [0.5] * 30,
         'skipped_steps': [0] * 30,
+        'learning_rate': [0.04] * 24 + [0.004] * 4 + [0.0004] * 2,
     }
     record = {'config': 'a_long_name_of_a_config_' * 3 + '.py', 'history': history}
     rows = list(zip(rng.uniform(0.3, 0.4, 30), op_probs, strict=True))
@@ -80,6 +82,24 @@ def test_a_search_ends_with_a_report(searched):
 
 def test_a_chart_of_zeros_says_that_there_was_nothing(large):
     assert 'there were none' in large[0].read_text()
+
+
+@pytest.mark.parametrize(
+    ('rates', 'told'),
+    [
+        ([0.02, 0.05, 0.0005], 'was 1 % of its highest'),
+        ([0.1, 0.01], 'was 10 % of its highest'),
+        ([0.002, 0.02, 0.02], None),  # a warm-up
+        ([0.0, 0.0], None),
+    ],
+)
+def test_a_rate_that_fell_is_told_not_to_be_convergence(tmp_path, large, rates, told):
+    record = {'history': {**large[1].search['history'], 'learning_rate': rates}}
+    path = tmp_path / 'report.html'
+    write_report(replace(large[1], search=record), path, 'none')
+    page = path.read_text()
+    assert ('no sign that the search has converged' in page) == bool(told)
+    assert (told or '') in page
 
 
 def test_report_names_nothing_outside_of_itself(large):
