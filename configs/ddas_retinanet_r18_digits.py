@@ -1,5 +1,5 @@
 # Quickstart: which augmentation bridges upright training images and a camera that is
-# mounted sideways? S_val comes from that camera. Two minutes on two CPU cores.
+# mounted sideways? S_val comes from that camera.
 _base_ = ['_base_/retinanet_r18_digits.py']
 
 train_dataloader = dict(batch_size=4)
