@@ -4,9 +4,9 @@
 # usage: bash tools/quickstart.sh [WORK_DIR]
 #
 # Digits are upright in the training images, while the detector will work behind a camera
-# that is mounted sideways. The search sees a few images of that camera (S_val), and
-# must find out which augmentation helps. After set-up: at most 8 minutes on 2 CPU cores.
-# What is in WORK_DIR (work_dirs/quickstart) is deleted first.
+# that is mounted sideways. The search sees images of that camera (S_val), and must find
+# out which augmentation helps. What is in WORK_DIR (work_dirs/quickstart) is deleted
+# first.
 #
 # examples:
 #   bash tools/quickstart.sh
@@ -40,7 +40,7 @@ mkdir -p "$work"
 say 'real handwritten digits, pasted on cluttered canvases: upright for training, turned by 90 degrees where the detector will work'
 "$python" tools/dataset_converters/digits.py --out data/digits
 
-say 'searching the augmentation policy (about 1 minute)'
+say 'searching the augmentation policy (3 to 4 minutes on one core)'
 run search "$python" tools/search.py configs/ddas_retinanet_r18_digits.py --work-dir "$work/search" &
 tail -n +1 -F --pid=$! "$work/search.log" 2>/dev/null | sed -un 's/.*INFO - \(DDAS epoch\)/[quickstart] \1/p'
 wait $!
