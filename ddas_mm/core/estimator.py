@@ -72,7 +72,7 @@ def policy_loss(
         total_prob: () ``p_tp``, differentiable.
         policy_probs: (L,) ``P(phi_l)``, differentiable.
         alignments: (L,) ``d_l``, not all zero.
-        base_lr: Learning rate ``eta_0`` of the first parameter group.
+        base_lr: ``eta_0``, the largest learning rate of the parameter groups.
 
     Returns:
         () loss.
@@ -87,7 +87,7 @@ def alignment_signal(alignments: Tensor, base_lr: float) -> tuple[float, float]:
 
     Args:
         alignments: (L,) ``d_l``.
-        base_lr: Learning rate ``eta_0`` of the first parameter group.
+        base_lr: ``eta_0``, the largest learning rate of the parameter groups.
 
     Returns:
         ``Z_g / L``, the mean of ``|d_l| / eta_0``; and the share of the L policies

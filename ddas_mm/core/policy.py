@@ -107,7 +107,7 @@ class PolicyParams:
         Args:
             alignments: (L,) ``d_l``.
             policies: (L, N_o) int64 candidate indices of the step.
-            base_lr: Learning rate ``eta_0`` of the network's first group.
+            base_lr: ``eta_0``, the largest learning rate of the network's groups.
         """
         alignments = alignments.to(self.alpha_op)
         usable = alignments.isfinite().all() & alignments.any()

@@ -30,6 +30,7 @@ from ddas_mm.engine.network import compile_parts, weights_last
 from ddas_mm.engine.outputs import log_steps, take_over_log
 from ddas_mm.engine.randomness import seed_step, shared_seed
 from ddas_mm.engine.step_log import StepLog, StepRecord
+from ddas_mm.engine.update import base_rate
 from ddas_mm.errors import check_all, check_integer, check_kind
 from ddas_mm.registry import LOOPS
 
@@ -235,7 +236,7 @@ class DDASLoop(EpochBasedTrainLoop):
         """
         gradients, policy = self.gradients, self.policy
         losses = [gradients.of_view(i, view) for i, view in enumerate(views)]
-        base_lr = self.runner.optim_wrapper.optimizer.param_groups[0]['lr']
+        base_lr = base_rate(self.runner.optim_wrapper.optimizer)
         gradients.step_with(policy.mixture_weights(policies))
         alignments = gradients.align(val_batch)
         policy.step(alignments, policies, base_lr)

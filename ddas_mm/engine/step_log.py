@@ -22,7 +22,7 @@ class StepRecord:
     Attributes:
         number: The step, from 1.
         policies: (L, N_o) int64 candidate indices.
-        base_lr: Learning rate ``eta_0`` of the first parameter group.
+        base_lr: ``eta_0``, the largest learning rate of the parameter groups.
         grad_norm: () norm of the mixed gradient, not finite where a view's is not.
         alignments: (L,) ``d_l`` (Eq. 13 to 15).
         losses: What the model says of ``D_0``.

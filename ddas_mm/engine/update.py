@@ -31,6 +31,15 @@ def update_rate(group: Mapping[str, Any]) -> float:
     return group['lr'] * (1 + group['momentum'] if group['nesterov'] else 1)
 
 
+def base_rate(optimizer: torch.optim.Optimizer) -> float:
+    """Return ``eta_0``, the largest learning rate of all parameter groups now.
+
+    It only scales ``Z_g``, so that any would do but zero, which groups that are frozen
+    by their rate have.
+    """
+    return max(group['lr'] for group in optimizer.param_groups)
+
+
 class GuardedStep:
     """The network's step, left out where its gradient is not finite.
 

@@ -6,16 +6,18 @@ import torch
 from ddas_mm.engine.network import compute_loss
 from tests import toy
 
+RATE = 0.05  # of parameters that have no rate of their own
 RATES = {'conv': 0.05, 'head': 0.2}
 
 
-def build_loop(tmp_path, **changes):
+def build_loop(tmp_path, rates=RATES, **changes):
     """A loop with a float64 model, momentum, weight decay and two learning rates."""
+    keys = {name: dict(lr_mult=rate / RATE) for name, rate in rates.items()}
     options = {
         'model.norm': False,
         'model.dtype': 'float64',
-        'optim_wrapper.paramwise_cfg': dict(custom_keys={'head': dict(lr_mult=4.0)}),
-        'optim_wrapper.optimizer.lr': 0.05,
+        'optim_wrapper.paramwise_cfg': dict(custom_keys=keys),
+        'optim_wrapper.optimizer.lr': RATE,
         'optim_wrapper.optimizer.nesterov': False,
         **changes,
     }
@@ -35,7 +37,7 @@ def loss_at(model, params, batch):
     return torch.func.functional_call(model, values, (), data)['loss']
 
 
-def unrolled(loop, batch, val_batch):
+def unrolled(loop, batch, val_batch, rates):
     """d loss(V, after the step) / d (alpha_op, alpha_total), and sum |d_l|."""
     model, policy = loop.runner.model, loop.policy
     params = [p.detach().clone().requires_grad_() for p in model.parameters()]
@@ -62,24 +64,24 @@ def unrolled(loop, batch, val_batch):
         mixed = mixed + sum(w * g[i] for w, g in zip(weights, grads[1:], strict=True))
         momentum = state[param]['momentum_buffer'] if param in state else 0
         update = 0.9 * momentum + mixed + 1e-2 * params[i]
-        stepped.append(params[i].detach() - lr_of(name) * update)
+        rate = rates.get(name.partition('.')[0], RATE)
+        stepped.append(params[i].detach() - rate * update)
     val_loss = loss_at(model, stepped, val_batch)
     return torch.autograd.grad(val_loss, [alpha_op, alpha_total, weights]), stepped
 
 
-def lr_of(name):
-    return RATES.get(name.partition('.')[0], 0.05)
-
-
-def test_search_step_equals_autograd_through_the_update(tmp_path):
-    loop = build_loop(tmp_path)
+@pytest.mark.parametrize(
+    'rates', [RATES, dict(conv=0.0, head=0.2), dict(conv=0.2, head=0.0)]
+)
+def test_search_step_equals_autograd_through_the_update(tmp_path, rates):
+    loop = build_loop(tmp_path, rates)
     batches = list(loop.dataloader)
     val_batches = iter(loop.val_loader)
     loop.search_step(batches[0]['views'], batches[0]['policies'], next(val_batches))
     batch, val_batch = batches[1], next(val_batches)  # momentum is there by now
-    (op_grad, total_grad, alignments), stepped = unrolled(loop, batch, val_batch)
+    (op_grad, total_grad, alignments), stepped = unrolled(loop, batch, val_batch, rates)
     loop.search_step(batch['views'], batch['policies'], val_batch)
-    normaliser = alignments.abs().sum() / 0.05  # Z_g, eta_0 the first group's rate
+    normaliser = alignments.abs().sum() / 0.2  # Z_g, eta_0 the largest rate
     exact = {'rtol': 1e-7, 'atol': 1e-12}
     found = loop.policy.alpha_op.grad, loop.policy.alpha_total.grad
     torch.testing.assert_close(found[0], op_grad / normaliser, **exact)
@@ -112,7 +114,7 @@ def test_s_val_is_normalised_by_its_batch_as_in_training(tmp_path):
     loop.gradients.align(batch)
     names = [name for name, p in model.named_parameters() if p.requires_grad]
     found = dict(zip(names, loop.gradients.grad_parts, strict=True))['conv.weight']
-    torch.testing.assert_close(found / 0.05, expected)
+    torch.testing.assert_close(found / RATE, expected)
 
 
 def test_parameter_without_gradient_counts_as_zero(tmp_path):
