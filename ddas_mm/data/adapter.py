@@ -50,8 +50,9 @@ def unpack(
             masks and no segmentation map.
 
     Raises:
-        SettingError: If the image is not uint8 with three channels, a box is not
-            finite, or the sample holds something that the operations cannot move.
+        SettingError: If the image is not of three channels of whole numbers up to 255,
+            a box is not finite, or the sample holds something that the operations
+            cannot move.
     """
     image = _image(results)
     boxes = results.get('gt_bboxes') if needs_boxes else None
@@ -78,7 +79,8 @@ def pack(results: dict[str, Any], sample: Sample, moves: bool = True) -> dict[st
     Boxes are new; masks and segmentation map that no operation moved are the old ones.
     Where nothing ``moves``, the image alone is the sample's.
     """
-    packed = {**results, 'img': sample.image, 'img_shape': sample.image.shape[:2]}
+    image = sample.image.astype(results['img'].dtype, copy=False)
+    packed = {**results, 'img': image, 'img_shape': image.shape[:2]}
     boxes, masks = results.get('gt_bboxes'), results.get('gt_masks')
     if boxes is not None:
         new = _like(boxes, sample.boxes) if moves else copy.deepcopy(boxes)
@@ -112,12 +114,15 @@ def _image(results: dict[str, Any]) -> np.ndarray:
             'put it behind the steps that load the image'
         )
     shape, dtype = getattr(image, 'shape', ()), getattr(image, 'dtype', '')
-    usable = isinstance(image, np.ndarray) and dtype == np.uint8
+    if isinstance(image, np.ndarray) and dtype == np.float32:  # of to_float32=True
+        pixels = image.clip(0, 255).astype(np.uint8)
+        image = pixels if (pixels == image).all() else image
+    usable = isinstance(image, np.ndarray) and image.dtype == np.uint8
     if not usable or image.ndim != 3 or image.shape[2] != 3:
         raise SettingError(
             'DDASAugment needs uint8 arrays of shape (H, W, 3), but '
             f'{results.get("img_path", "the image")} is {type(image).__name__} '
-            f'{dtype} {tuple(shape)}; load it in colour without to_float32, and put '
+            f'{dtype} {tuple(shape)}; load it in colour, and put '
             'DDASAugment before steps that normalise or pack'
         )
     return image

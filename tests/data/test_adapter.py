@@ -247,3 +247,17 @@ def test_views_of_arrays_are_augmented_like_their_copies(space, view):
         ]
         for key in ('img', 'gt_bboxes', 'gt_seg_map'):
             np.testing.assert_array_equal(results[0][key], results[1][key])
+
+
+@pytest.mark.parametrize('op', [('Invert', None), ('TranslateX_BBox', 10)])
+def test_whole_numbers_in_float32_are_moved_as_uint8_and_stay_float32(op):
+    """As to_float32=True loads them, for later steps that ask for it."""
+    whole = sample_of()
+    floats = {**whole, 'img': whole['img'].astype(np.float32)}
+    done, expected = apply(floats, *op), apply(whole, *op)
+    assert done['img'].dtype == np.float32
+    np.testing.assert_array_equal(done['img'], expected['img'])
+    assert (expected['img'] != whole['img']).any()
+    np.testing.assert_array_equal(
+        plain(done['gt_bboxes']), plain(expected['gt_bboxes'])
+    )
