@@ -16,6 +16,7 @@ from ddas_mm.engine.cli import (
 from ddas_mm.engine.derive import add_derive_arguments, derive_from_arguments
 from ddas_mm.engine.leftovers import nothing_left_on_error
 from ddas_mm.errors import SettingError
+from ddas_mm.type_names import type_name
 
 EXAMPLES = """examples:
   python tools/search.py configs/ddas_retinanet_r50_coco.py
@@ -49,8 +50,8 @@ def main() -> None:
 def search(args: argparse.Namespace) -> None:
     """Run the search of a search config."""
     config = load_config(args)
-    loop = (config.get('train_cfg') or {}).get('type')
-    if loop not in ('ddas_mm.DDASLoop', 'DDASLoop'):
+    loop = type_name(config.get('train_cfg') or {})
+    if loop != 'DDASLoop':
         raise SettingError(
             f'{args.config!r} is no search config: train_cfg.type is {loop!r}, not '
             "'ddas_mm.DDASLoop'; for the search of a training config give --space "

@@ -17,6 +17,7 @@ from ddas_mm.engine.cli import (
     run_tool,
 )
 from ddas_mm.errors import SettingError
+from ddas_mm.type_names import type_name
 
 EXAMPLES = """examples:
   python tools/test.py CONFIG work_dirs/run/epoch_12.pth
@@ -44,7 +45,7 @@ def draw_predictions(config: Config, args: argparse.Namespace) -> None:
     hook = config.default_hooks.get('visualization')
     if hook is None:
         raise SettingError('--show needs default_hooks.visualization in the config')
-    is_mmdet = hook.type.rpartition('.')[2] == 'DetVisualizationHook'
+    is_mmdet = type_name(hook) == 'DetVisualizationHook'
     hook.update({'draw' if is_mmdet else 'enable': True})
     hook.update(show=args.show, wait_time=args.wait_time)
     if args.show_dir:

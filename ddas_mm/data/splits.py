@@ -34,8 +34,9 @@ def split_indices(
     """
     if num_train + num_val > size:
         raise SettingError(
-            f'train_cfg.proxy asks for num_train={num_train} and num_val={num_val} '
-            f'images, but the training set has {size}'
+            f'num_train={num_train} and num_val={num_val} (--num-train and --num-val, '
+            'or train_cfg.proxy of a search config) ask for more images than the '
+            f'{size} of the training set'
         )
     rng = np.random.default_rng(seed)
     order = rng.permutation(size)

@@ -25,6 +25,7 @@ from ddas_mm.engine.environment import check_environment
 from ddas_mm.errors import SettingError, check_all, check_keys, check_kind, check_number
 from ddas_mm.ops import erasing_candidates, resolve_constants
 from ddas_mm.registry import HOOKS
+from ddas_mm.type_names import type_name
 
 
 def check_config(config: Config) -> None:
@@ -66,9 +67,9 @@ def _check_together(config: Config, names: Sequence[str]) -> None:
 
 
 def _check_device(config: Config) -> None:
-    name = str((config.get('optim_wrapper') or {}).get('type'))
-    search = 'DDASLoop' in str((config.get('train_cfg') or {}).get('type'))
-    if 'AmpOptimWrapper' in name and not search and get_device() == 'cpu':
+    name = type_name(config.get('optim_wrapper') or {})
+    search = type_name(config.get('train_cfg') or {}) == 'DDASLoop'
+    if name == 'AmpOptimWrapper' and not search and get_device() == 'cpu':
         raise SettingError(
             "optim_wrapper.type 'AmpOptimWrapper' (--amp) scales losses, which needs a "
             "GPU; there is none, so take 'OptimWrapper'"
@@ -97,8 +98,8 @@ def check_runner(runner: Runner) -> None:
         )
     settings = runner.optim_wrapper
     if isinstance(settings, dict) and 'constructor' not in settings:
-        name = settings.get('type', 'OptimWrapper')
-        if isinstance(name, str) and name.rpartition('.')[2] != 'OptimWrapper':
+        name = type_name(settings, 'OptimWrapper')
+        if name != 'OptimWrapper':
             _refuse_wrapper(name)  # AmpOptimWrapper cannot even be built on a CPU
 
 
@@ -117,11 +118,14 @@ def check_any_run(runner: Runner) -> None:
             check_keys('default_hooks.checkpoint', hook.args, names)
     settings = runner.optim_wrapper
     if isinstance(settings, dict) and 'constructor' not in settings:
-        optimizer = (settings.get('optimizer') or {}).get('type')
-        if isinstance(optimizer, str) and OPTIMIZERS.get(optimizer) is None:
-            raise SettingError(
-                f'optim_wrapper.optimizer.type {optimizer!r} is not a known optimiser'
-            )
+        optimizer = settings.get('optimizer') or {}
+        name = optimizer.get('type')
+        # as it will be built: from the default scope, or that of a base config
+        with OPTIMIZERS.switch_scope_and_registry(optimizer.get('_scope_')) as registry:
+            if isinstance(name, str) and registry.get(name) is None:
+                raise SettingError(
+                    f'optim_wrapper.optimizer.type {name!r} is not a known optimiser'
+                )
 
 
 def _check_checkpoints(hook: CheckpointHook) -> None:
@@ -146,7 +150,7 @@ def _refuse_wrapper(name: str) -> None:
         'gradients; for mixed precision use --amp (bfloat16 autocast)',
         'OptimWrapperDict': 'one step must update the whole network',
     }
-    reason = reasons.get(name.rpartition('.')[2], 'the step of others is not known')
+    reason = reasons.get(name, 'the step of others is not known')
     raise SettingError(
         f"optim_wrapper.type must be 'OptimWrapper' in a search, but is {name!r}: "
         f'{reason}'

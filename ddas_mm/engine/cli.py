@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import gc
 import os
 import sys
@@ -17,9 +18,9 @@ from mmengine.runner import Runner
 
 from ddas_mm.command_line import ToolParser
 from ddas_mm.engine.checks import check_any_run, check_config
-from ddas_mm.engine.config_file import read_config
+from ddas_mm.engine.config_file import read_config, scope_of
 from ddas_mm.engine.data_root import set_data_root
-from ddas_mm.engine.emit import HOOK, find_dicts
+from ddas_mm.engine.emit import AUGMENT, HOOK, find_dicts
 from ddas_mm.engine.farewell import how_to_go_on
 from ddas_mm.engine.first_look import FirstLook
 from ddas_mm.engine.leftovers import nothing_left_on_error
@@ -132,11 +133,23 @@ def build_runner(config: Config) -> Runner:
         unused = config.get('find_unused_parameters', False)
         wrapper.setdefault('find_unused_parameters', unused)
         config.model_wrapper_cfg = {**wrapper, 'device_ids': None}
-    build = RUNNERS.build if 'runner_type' in config else Runner.from_cfg
+    build = RUNNERS.build if 'runner_type' in config else QuietRunner.from_cfg
     runner = build(config)
     if note is not None:
         runner.logger.info(note)
     return runner
+
+
+class QuietRunner(Runner):
+    """A runner whose log tells the config without the rows of the policies in it."""
+
+    def _log_env(self, env_cfg: dict[str, Any]) -> None:
+        whole, self.cfg = self.cfg, copy.deepcopy(self.cfg)
+        for step in find_dicts(self.cfg._cfg_dict, AUGMENT):
+            if isinstance(step.get('policy'), dict) and 'op_probs' in step['policy']:
+                step['policy'] = f'rows: {len(step["policy"]["op_probs"])}'
+        super()._log_env(env_cfg)
+        self.cfg = whole
 
 
 def run_tool(main: Callable[[], None]) -> None:
@@ -190,7 +203,7 @@ def _loaders(config: Config) -> list[Any]:
 
 def _fill_loader_defaults(config: Config) -> None:
     """Fill in what mmpretrain's own tool adds to its configs' data loaders."""
-    if config.get('default_scope') == 'mmpretrain':
+    if scope_of(config) == 'mmpretrain':
         for loader in _loaders(config):
             loader.setdefault('collate_fn', {'type': 'default_collate'})
             loader.setdefault('pin_memory', torch.cuda.is_available())

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
 from ddas_mm.errors import SettingError
 
@@ -28,3 +29,16 @@ def read_config(path: str | os.PathLike[str]) -> Config:
             f'config file {str(path)!r} cannot be read: '
             f'{type(error).__name__}: {reason}'
         ) from error
+
+
+def init_scope(config: Config) -> None:
+    """Let types without a scope be looked for where a runner of the config would."""
+    scope = config.get('default_scope', 'mmengine')
+    if scope is not None:  # a pure-Python config has none: its types are classes
+        init_default_scope(scope)
+
+
+def scope_of(config: Config) -> str:
+    """Return the package that a config's types are of."""
+    model = (config.get('model') or {}).get('type')
+    return config.get('default_scope') or getattr(model, '__module__', '').split('.')[0]

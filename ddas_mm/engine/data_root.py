@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any
 
 from mmengine.config import Config
@@ -29,7 +30,7 @@ def set_data_root(config: Config, root: str) -> None:
 
 def _roots(value: Any) -> set[str]:
     if isinstance(value, dict):
-        found = {v for k, v in value.items() if k == 'data_root' and v}
+        found = {str(v) for k, v in value.items() if k == 'data_root' and v}
         return found.union(*map(_roots, value.values()))
     if isinstance(value, (list, tuple)):
         return set().union(*map(_roots, value))
@@ -43,7 +44,8 @@ def _replace(value: Any, roots: list[str], new: str) -> Any:
         return value
     if isinstance(value, (list, tuple)):
         return type(value)(_replace(item, roots, new) for item in value)
-    if isinstance(value, str):
+    if isinstance(value, (str, PurePath)):
+        value = str(value)
         for old in roots:
             if value.rstrip('/') == old or value.startswith(f'{old}/'):
                 return new + value[len(old) :]

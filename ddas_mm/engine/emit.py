@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pprint
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,10 @@ from mmengine.config import Config
 from ddas_mm.core import PolicySchedule, policy_to_dict
 from ddas_mm.core.policy_file import write_atomically
 from ddas_mm.engine.config_file import read_config
+from ddas_mm.engine.config_text import config_text
 from ddas_mm.engine.data_root import set_data_root
 from ddas_mm.errors import SettingError
+from ddas_mm.type_names import find_dicts
 
 DIGITS = 6
 # MMEngine drops names that begin so: the policy stands once in the parsed config.
@@ -112,23 +113,7 @@ def retrain_source(config: Config) -> str:
     if not any(find_dicts(config.get('custom_hooks') or [], HOOK)):
         hooks = list(config.get('custom_hooks') or [])
         config.custom_hooks = [*hooks, {'type': f'ddas_mm.{HOOK}'}]
-    return config.pretty_text.replace(f"'{POLICY_NAME}'", POLICY_NAME)
-
-
-def find_dicts(value: Any, type_name: str) -> Iterator[Any]:
-    """Yield every dict of a type in a nested config, whatever its scope prefix.
-
-    In a pure-Python config the type is the class itself.
-    """
-    if isinstance(value, dict):
-        found = value.get('type')
-        name = found if isinstance(found, str) else getattr(found, '__name__', '')
-        if name.rpartition('.')[2] == type_name:
-            yield value
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        for item in value:
-            yield from find_dicts(item, type_name)
+    return config_text(config).replace(f"'{POLICY_NAME}'", POLICY_NAME)
 
 
 def _literal(value: Any) -> str:

@@ -13,6 +13,7 @@ from mmengine.config import Config
 
 from ddas_mm.core import read_policy
 from ddas_mm.engine.resume import newest_first
+from ddas_mm.type_names import type_name
 
 COMMAND = 'DDAS_COMMAND'  # the command that a launching script was called by
 
@@ -32,7 +33,7 @@ def how_to_go_on(config: Config) -> Callable[[], str]:
 
     def words() -> str:
         lines = []
-        if 'DDASLoop' in str((config.get('train_cfg') or {}).get('type')):
+        if type_name(config.get('train_cfg') or {}) == 'DDASLoop':
             done = len(read_policy(policy)) if is_its_own(policy) else 0
             lines.append(
                 f'{policy} holds the policy of {done} of {config.train_cfg.max_epochs} '

@@ -2,20 +2,34 @@
 
 import importlib.util
 import json
+import math
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import mmengine.registry
 import pytest
-from mmengine.config import Config
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
 
+from ddas_mm.engine.checks import check_optimizer
+from ddas_mm.engine.config_text import config_text
 from ddas_mm.engine.derive.config import derive_search
 from ddas_mm.engine.derive.marking import mark_training
 from ddas_mm.engine.derive.plan import PAPER, fitted_sizes
-from ddas_mm.engine.derive.schedule import check_sgd, scaled_schedule
+from ddas_mm.engine.derive.schedule import (
+    check_sgd,
+    rate_and_batch,
+    scaled_schedule,
+)
+from ddas_mm.engine.options import merge_options
 from ddas_mm.errors import SettingError
+from ddas_mm.type_names import type_name
 from tests import toy
-from tools import search
+from tools import search, train
 
 DETECTION = ['LoadImageFromFile', 'LoadAnnotations', 'ddas_mm.DDASAugment', 'Resize']
 PLAN = replace(PAPER['coco'], num_train=600, num_val=40, epochs=6)
@@ -175,6 +189,116 @@ def test_mixing_images_is_left_out_of_the_search_alone():
     assert [hook.type for hook in config.custom_hooks] == ['ddas_mm.DDASHook']
 
 
+LEAF = dict(type='A', pipeline=[dict(type='LoadImageFromFile'), dict(type='B')])
+LOADED = ['LoadImageFromFile', 'ddas_mm.DDASAugment', 'B']
+WRAPPED = {
+    'plain': (LEAF, [LOADED]),
+    'repeated': (dict(type='RepeatDataset', times=2, dataset=LEAF), [LOADED]),
+    'balanced': (dict(type='ClassBalancedDataset', dataset=LEAF), [LOADED]),
+    'joined': (dict(type='ConcatDataset', datasets=[LEAF, LEAF]), [LOADED] * 2),
+    'joined of repeated': (
+        dict(
+            type='ConcatDataset',
+            datasets=[dict(type='RepeatDataset', times=2, dataset=LEAF), LEAF],
+        ),
+        [LOADED] * 2,
+    ),
+    'repeated of joined': (
+        dict(
+            type='RepeatDataset',
+            dataset=dict(type='ConcatDataset', datasets=[LEAF, LEAF]),
+        ),
+        [LOADED] * 2,
+    ),
+    'mixed twice': (
+        dict(
+            type='MultiImageMixDataset',
+            dataset=LEAF,
+            pipeline=[dict(type='MixUp'), dict(type='C')],
+        ),
+        [[*LOADED, 'C']],
+    ),
+}
+
+
+@pytest.mark.parametrize('name', WRAPPED)
+def test_steps_of_a_wrapper_that_mixes_follow_those_of_every_data_set_in_it(name):
+    inner, begins = WRAPPED[name]
+    config = training(RETINANET)
+    config.train_dataloader.dataset = dict(
+        type='MultiImageMixDataset',
+        dataset=inner,
+        pipeline=[dict(type='Mosaic'), dict(type='RandomAffine'), dict(type='Pack')],
+    )
+    marked = mark_training(config)
+    dataset = derive_search(marked, PLAN, 'net.py').train_dataloader.dataset
+    leaves = dataset.get('datasets') or [dataset]
+    assert [types(leaf.pipeline) for leaf in leaves] == [[*b, 'Pack'] for b in begins]
+    outer = marked.train_dataloader.dataset  # the training mixes on
+    assert types(outer.pipeline) == ['Mosaic', 'RandomAffine', 'Pack']
+
+
+def registered(name, scope):
+    """The class or function that a config's text names."""
+    for registry in vars(mmengine.registry).values():
+        if isinstance(registry, mmengine.registry.Registry):
+            with registry.switch_scope_and_registry(scope) as scoped:
+                found = scoped.get(name)
+            if found is not None:
+                return found
+    return name
+
+
+def with_classes(value, scope):
+    """A config in the style that has classes where others have their names."""
+    if isinstance(value, dict):
+        items = {key: with_classes(item, scope) for key, item in value.items()}
+        if isinstance(items.get('type'), str):
+            items['type'] = registered(items['type'], scope)
+        return items
+    if isinstance(value, (list, tuple)):
+        return type(value)(with_classes(item, scope) for item in value)
+    return value
+
+
+def with_names(value):
+    if isinstance(value, dict):
+        items = {key: with_names(item) for key, item in value.items()}
+        return {**items, 'type': type_name(items)} if 'type' in items else items
+    if isinstance(value, (list, tuple)):
+        return [with_names(item) for item in value]
+    return value
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        RETINANET,
+        'mmdet/mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py',
+        'mmdet/lvis/mask-rcnn_r50_fpn_sample1e-3_ms-1x_lvis-v1.py',
+        'mmdet/yolox/yolox_s_8xb8-300e_coco.py',
+        'mmdet/yolof/yolof_r50-c5_8xb8-iter-1x_coco.py',
+        'mmdet/rtmdet/rtmdet_s_8xb32-300e_coco.py',
+        'mmpretrain/resnet/resnet18_8xb16_cifar10.py',
+        'mmpretrain/resnet/resnet50_8xb32_in1k.py',
+    ],
+)
+def test_classes_in_a_config_are_as_good_as_their_names(name):
+    config = training(name)
+    scope = config.default_scope
+    pure = Config(with_classes(config.to_dict(), scope), filename=config.filename)
+    pure.default_scope = None  # as in the pure-Python configs of mmdet and mmpretrain
+    assert not isinstance(pure.train_dataloader.dataset.type, str)
+    expected, found = derived(config), derived(pure)
+    for key in ('train_cfg', 'optim_wrapper', 'param_scheduler', 'custom_hooks'):
+        assert with_names(found[key]) == with_names(expected[key])
+    loaders = [with_names(c.train_dataloader) for c in (found, expected)]
+    assert loaders[0] == loaders[1]
+    assert found.derived_from.changes == expected.derived_from.changes
+    again = Config.fromstring(config_text(found), '.py')
+    assert again.train_dataloader == found.train_dataloader
+
+
 def test_pipelines_that_hooks_switch_to_hold_the_policy_too():
     marked = mark_training(training('mmdet/rtmdet/rtmdet_s_8xb32-300e_coco.py'))
     (switch,) = (h for h in marked.custom_hooks if 'switch_pipeline' in h)
@@ -221,10 +345,68 @@ def test_mixed_precision_becomes_autocast_and_accumulation_a_smaller_rate():
     assert not {'loss_scale', 'accumulative_counts'} & set(wrapper)
 
 
-def test_other_optimisers_are_refused_with_the_options_that_help():
-    config = derived(training('mmdet/rtmdet/rtmdet_s_8xb32-300e_coco.py'))
-    with pytest.raises(SettingError, match="'AdamW'.*optimizer.type=SGD"):
-        check_sgd(config)
+class Network(torch.nn.Module):
+    """What the shipped configs' rules for single parameters are about."""
+
+    def __init__(self):
+        super().__init__()
+        self.backbone = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.LayerNorm(4)
+        )
+        self.query_embed = torch.nn.Embedding(2, 2)
+
+    def get_layer_depth(self, name):
+        return 0, 2
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'mmdet/rtmdet/rtmdet_s_8xb32-300e_coco.py',
+        'mmdet/dab_detr/dab-detr_r50_8xb2-50e_coco.py',
+        'mmdet/swin/mask-rcnn_swin-t-p4-w7_fpn_1x_coco.py',
+        'mmdet/rtmdet/classification/cspnext-m_8xb256-rsb-a1-600e_in1k.py',
+        'mmpretrain/simclr/benchmarks/resnet50_8xb512-linear-coslr-90e_in1k.py',
+        'mmpretrain/convnext/convnext-tiny_32xb128_in1k.py',
+        'mmpretrain/mae/benchmarks/vit-base-p16_8xb128-coslr-100e_in1k.py',
+        'mmpretrain/spark/benchmarks/resnet50_8xb256-coslr-300e_in1k.py',
+    ],
+)
+def test_options_that_a_refusal_prints_give_an_optimiser_to_search_with(name):
+    config = training(name)
+    init_default_scope(config.default_scope)
+    search_config = derived(config)
+    kind = search_config.optim_wrapper.optimizer.type
+    if kind != 'SGD':
+        with pytest.raises(SettingError, match=f'{kind!r}.*emitted training') as error:
+            check_sgd(search_config)
+        printed = re.findall(r'(\S+)=(\S+)', str(error.value))
+        read = DictAction._parse_int_float_bool
+        merge_options(search_config, {key: read(value) for key, value in printed})
+    check_sgd(search_config)
+    check_optimizer(build_optim_wrapper(Network(), search_config.optim_wrapper))
+
+
+RATES = [
+    ({}, 1, r'0.1 at mini-batches of 4 images: as the training has it$'),
+    (dict(base_batch_size=4), 1, r'0.1 at .*: as the training has it$'),
+    (dict(base_batch_size=16), 2, r'0.1 at .* 8 images: as .* 16 images \(--auto'),
+    (dict(enable=False, base_batch_size=16), 1, r'0.1 at mini-batches of 4 images'),
+    (dict(enable=True, base_batch_size=16), 2, r'0.05 at .*8 .*scaled from 0.1 at 16'),
+]
+
+
+@pytest.mark.parametrize(('scaling', 'processes', 'expected'), RATES)
+def test_learning_rate_is_scaled_only_where_the_training_is(
+    scaling, processes, expected
+):
+    config = training(RETINANET)
+    config.auto_scale_lr = scaling
+    config.optim_wrapper.optimizer.lr = 0.1
+    config.train_dataloader.batch_size = 4
+    search_config = derived(config)
+    assert search_config.auto_scale_lr == scaling
+    assert re.search(expected, rate_and_batch(search_config, processes))
 
 
 @pytest.mark.parametrize(
@@ -285,10 +467,78 @@ def test_training_config_is_searched_by_one_command(toy_training, monkeypatch):
     assert (toy_training / 'again/retrain_net.py').is_file()
 
 
+PURE = """
+import math
+import pathlib
+from mmengine.dataset import DefaultSampler, default_collate
+from mmengine.optim import OptimWrapper
+from mmengine.runner import EpochBasedTrainLoop
+from torch.optim import SGD
+from tests.toy import ToyDataset, ToyFlip, ToyModel, ToyPack
+default_scope = None
+model = dict(type=ToyModel, norm=False)
+pipeline = [dict(type=ToyFlip), dict(type=ToyPack)]
+train_dataloader = dict(
+    batch_size=4, num_workers=0, collate_fn=dict(type=default_collate),
+    sampler=dict(type=DefaultSampler, shuffle=True),
+    dataset=dict(type=ToyDataset, pipeline=pipeline))
+train_cfg = dict(type=EpochBasedTrainLoop, max_epochs=1)
+optim_wrapper = dict(type=OptimWrapper, optimizer=dict(type=SGD, lr=0.1))
+note = dict(limit=-math.inf, unknown=math.nan, place=pathlib.Path('a'))
+"""
+
+
+def test_pure_python_config_is_searched_and_its_emitted_training_trains(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'pure.py').write_text(PURE)
+    run(
+        monkeypatch,
+        *('pure.py', '--space', 'cifar', '--epochs', 1),
+        *('--cfg-options', 'model.norm=True', 'log_level=WARNING'),
+    )
+    work = tmp_path / 'work_dirs/search_pure'
+    emitted = Config.fromfile(work / 'retrain_pure.py')
+    assert emitted.model == dict(type=toy.ToyModel, norm=True)
+    assert (emitted.note.limit, emitted.note.place) == (-math.inf, 'a')
+    assert math.isnan(emitted.note.unknown)
+    path = work / 'retrain_pure.py'
+    monkeypatch.setattr(sys, 'argv', ['train.py', str(path), '--work-dir', 'trained'])
+    train.main()
+    assert (tmp_path / 'trained/epoch_1.pth').is_file()
+
+
+@pytest.mark.parametrize(
+    ('launcher', 'variable'),
+    [
+        ('none', 'WORLD_SIZE'),
+        ('pytorch', 'WORLD_SIZE'),
+        ('slurm', 'SLURM_NTASKS'),
+        ('mpi', 'OMPI_COMM_WORLD_SIZE'),
+    ],
+)
+def test_processes_are_counted_as_the_launcher_tells(
+    toy_training, monkeypatch, launcher, variable
+):
+    monkeypatch.setenv(variable, '4')
+    started = []
+    monkeypatch.setattr(search, 'search', started.append)
+    run(monkeypatch, 'net.py', '--space', 'cifar', '--launcher', launcher)
+    config = Config.fromfile(started[0].config)
+    processes = 1 if launcher == 'none' else 4
+    assert config.train_cfg.policy_dataloader.batch_size == 8 // processes
+    assert f'mini-batches of {4 * processes} images' in config.derived_from.changes[-1]
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
         (['--space', 'cifar', '--epochs', '0'], '--epochs must be at least 1'),
+        (
+            ['--space', 'cifar', '--num-train', '24', '--num-val', '1'],
+            'num_train=24 and num_val=1 .--num-train and --num-val.* the 24 of the',
+        ),
         (['--num-val', '3'], 'for the search of a training config give --space'),
         (
             ['--space', 'cifar', '--cfg-options', 'optim_wrapper.optimizer.type=Adam'],
@@ -306,3 +556,13 @@ def test_search_config_with_space_is_refused(tmp_path, monkeypatch):
     toy.search_config(tmp_path).dump(tmp_path / 'search.py')
     with pytest.raises(SettingError, match='is a search config already'):
         run(monkeypatch, tmp_path / 'search.py', '--space', 'coco')
+
+
+def test_value_that_no_file_can_hold_is_refused_before_the_search(
+    toy_training, monkeypatch
+):
+    with (toy_training / 'net.py').open('a') as file:
+        file.write("model['note'] = [1, lambda x: x]\n")
+    with pytest.raises(SettingError, match=r'model.note.1 of .*net.py.* is <function'):
+        run(monkeypatch, 'net.py', '--space', 'cifar')
+    assert not (toy_training / 'work_dirs').exists()

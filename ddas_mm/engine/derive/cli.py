@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
 from ddas_mm.command_line import is_first_process
 from ddas_mm.data.sources import build_dataset
-from ddas_mm.engine.config_file import read_config
+from ddas_mm.engine.config_file import init_scope, read_config
 from ddas_mm.engine.data_root import set_data_root
 from ddas_mm.engine.derive.config import derive_search, search_dataset, write_derived
 from ddas_mm.engine.derive.marking import mark_training
 from ddas_mm.engine.derive.plan import PAPER, SearchPlan, fitted_sizes
-from ddas_mm.engine.derive.schedule import check_sgd
+from ddas_mm.engine.derive.schedule import check_sgd, rate_and_batch
+from ddas_mm.engine.environment import VARIABLES
 from ddas_mm.engine.options import merge_options
 from ddas_mm.errors import SettingError
+from ddas_mm.type_names import type_name
 
 # What --cfg-options set for the search alone; all else holds in the training too.
 SEARCH_ALONE = ('train_cfg', 'optim_wrapper', 'param_scheduler', 'auto_scale_lr')
@@ -59,11 +60,15 @@ def derive_from_arguments(args: argparse.Namespace) -> argparse.Namespace:
     shared = {k: v for k, v in options.items() if k not in own}
     marked = mark_training(_read_training(args, shared))
     name = Path(args.config).stem
-    search = derive_search(marked, _plan(args, marked), f'{name}.py')
-    if LR in own and 'auto_scale_lr.enable' not in own:
+    plan = _plan(args, marked)
+    search = derive_search(marked, plan, f'{name}.py')
+    if args.auto_scale_lr:
+        own['auto_scale_lr.enable'] = True
+    elif LR in own and 'auto_scale_lr.enable' not in own:
         own['auto_scale_lr.enable'] = False  # a rate that was given is taken as it is
     merge_options(search, own)
     check_sgd(search)
+    search.derived_from.changes.append(rate_and_batch(search, plan.processes))
     search.work_dir = args.work_dir
     path = write_derived(search, marked, Path(args.work_dir), name)
     if is_first_process():
@@ -75,7 +80,7 @@ def derive_from_arguments(args: argparse.Namespace) -> argparse.Namespace:
 
 def _read_training(args: argparse.Namespace, options: Mapping[str, Any]) -> Config:
     config = read_config(args.config)
-    if 'DDASLoop' in str((config.get('train_cfg') or {}).get('type')):
+    if type_name(config.get('train_cfg') or {}) == 'DDASLoop':
         raise SettingError(
             f'{args.config!r} is a search config already; change it by --cfg-options, '
             f'e.g. train_cfg.space.name={args.space}'
@@ -90,14 +95,14 @@ def _plan(args: argparse.Namespace, marked: Config) -> SearchPlan:
     paper = PAPER[args.space]
     num_train, num_val = args.num_train, args.num_val
     if num_train is None or num_val is None:
-        init_default_scope(marked.get('default_scope', 'mmengine'))
+        init_scope(marked)
         dataset = build_dataset(search_dataset(marked, []), 'train_dataloader.dataset')
         num_train, num_val = fitted_sizes(paper, len(dataset), num_train, num_val)
-    variable = {'pytorch': 'WORLD_SIZE', 'slurm': 'SLURM_NTASKS'}.get(args.launcher)
+    _, variable, *_ = VARIABLES.get(args.launcher, (None, ''))
     return replace(
         paper,
         num_train=num_train,
         num_val=num_val,
         epochs=args.epochs or paper.epochs,
-        processes=int(os.environ.get(variable or '', 1)),
+        processes=int(os.environ.get(variable, 1)),
     )

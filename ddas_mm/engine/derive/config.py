@@ -10,12 +10,14 @@ from typing import Any
 from mmengine.config import Config
 
 from ddas_mm.core.policy_file import write_atomically
+from ddas_mm.engine.config_text import config_text
 from ddas_mm.engine.derive.data import searchable, val_pipeline
-from ddas_mm.engine.derive.marking import leaf_of, type_name
+from ddas_mm.engine.derive.marking import leaf_of
 from ddas_mm.engine.derive.plan import SearchPlan
 from ddas_mm.engine.derive.schedule import scaled_schedule, search_optimizer
 from ddas_mm.engine.emit import HOOK
 from ddas_mm.errors import SettingError
+from ddas_mm.type_names import type_name
 
 # Data sets that hold arrays in RGB; files are loaded as BGR.
 RGB_ARRAYS = ('CIFAR10', 'CIFAR100', 'SVHN')
@@ -73,7 +75,10 @@ def derive_search(marked: Config, plan: SearchPlan, retrain: str) -> Config:
             config[f'{name}_{part}'] = None
     _drop_batch_augments(config, changes)
     _fit_runtime(config, plan, retrain, changes)
-    config.derived_from = {'config': str(marked.filename), 'changes': changes}
+    config.derived_from = {
+        'config': str(marked.filename),
+        'changes': list(dict.fromkeys(changes)),
+    }
     return config
 
 
@@ -168,9 +173,6 @@ def _fit_runtime(
     }
     if config.get('log_processor'):
         config.log_processor.by_epoch = True
-    if 'base_batch_size' in (config.get('auto_scale_lr') or {}):
-        config.auto_scale_lr.enable = True
-        changes.append('the learning rate is scaled to the batch (auto_scale_lr)')
     config.resume = False
     for name in ('compile', 'work_dir'):
         config.pop(name, None)
@@ -184,6 +186,6 @@ def write_derived(search: Config, marked: Config, folder: Path, name: str) -> Pa
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f'search_{name}.py'
-    write_atomically(folder / f'{name}.py', marked.pretty_text)
-    write_atomically(path, search.pretty_text)
+    write_atomically(folder / f'{name}.py', config_text(marked))
+    write_atomically(path, config_text(search))
     return path

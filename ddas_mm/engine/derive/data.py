@@ -6,9 +6,10 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ddas_mm.engine.derive.marking import Step, type_name
+from ddas_mm.engine.derive.marking import Step
 from ddas_mm.engine.emit import AUGMENT
 from ddas_mm.errors import SettingError
+from ddas_mm.type_names import type_name
 
 # Wrappers that show an image more than once per epoch, and change nothing else.
 REPEATING = ('RepeatDataset', 'ClassBalancedDataset')
@@ -33,7 +34,9 @@ def searchable(dataset: Mapping[str, Any], changes: list[str]) -> dict[str, Any]
         changes.append(f'{name} is left out: a search epoch shows each image once')
         return searchable(dataset['dataset'], changes)
     if name == 'MultiImageMixDataset':
-        return searchable(_without_mixing_wrapper(dataset, changes), changes)
+        outer = _outer_steps(dataset['pipeline'], changes)
+        changes.append(f'{name} is left out: a search takes image by image')
+        return _followed_by(searchable(dataset['dataset'], changes), outer)
     if 'datasets' in dataset:
         dataset['datasets'] = [searchable(p, changes) for p in dataset['datasets']]
     elif 'dataset' in dataset:
@@ -56,20 +59,21 @@ def _without_mixing(pipeline: Sequence[Step], changes: list[str]) -> list[Step]:
     return [step for step in pipeline if type_name(step) not in MIXING]
 
 
-def _without_mixing_wrapper(
-    dataset: Mapping[str, Any], changes: list[str]
-) -> dict[str, Any]:
-    """Return the inner data set with both pipelines, as YOLOX ends its trainings."""
-    inner = copy.deepcopy(dict(dataset['dataset']))
-    outer = list(dataset['pipeline'])
-    if any(type_name(step) in ('Mosaic', 'CachedMosaic') for step in outer):
+def _outer_steps(pipeline: Sequence[Step], changes: list[str]) -> list[Step]:
+    """Return what a wrapper that mixes images (as YOLOX has) does to a single one."""
+    if any(type_name(step) in ('Mosaic', 'CachedMosaic') for step in pipeline):
         # It cuts the image out of a mosaic of twice the size.
-        outer = [step for step in outer if type_name(step) != 'RandomAffine']
+        pipeline = [step for step in pipeline if type_name(step) != 'RandomAffine']
         changes.append('RandomAffine is left out with the Mosaic that it cuts out')
-    changes.append('MultiImageMixDataset is left out: a search takes image by image')
-    for part in inner.get('datasets') or [inner]:
-        part['pipeline'] = [*part['pipeline'], *outer]
-    return inner
+    return _without_mixing(pipeline, changes)
+
+
+def _followed_by(dataset: Mapping[str, Any], steps: Sequence[Step]) -> dict[str, Any]:
+    """Return a searchable data set with more steps at the end of every pipeline."""
+    if 'datasets' in dataset:
+        parts = [_followed_by(part, steps) for part in dataset['datasets']]
+        return {**dataset, 'datasets': parts}
+    return {**dataset, 'pipeline': [*dataset['pipeline'], *copy.deepcopy(steps)]}
 
 
 def val_pipeline(

@@ -10,14 +10,10 @@ from mmengine.config import Config
 
 from ddas_mm.engine.emit import AUGMENT
 from ddas_mm.errors import SettingError
+from ddas_mm.type_names import find_typed, type_name
 
 Step = Mapping[str, Any]
 MARK = {'type': f'ddas_mm.{AUGMENT}'}
-
-
-def type_name(settings: Any) -> str:
-    """Return the type of a data set, step or hook without its scope."""
-    return str(settings.get('type')).rpartition('.')[2]
 
 
 def mark_pipeline(pipeline: Sequence[Step], where: str) -> list[Step]:
@@ -40,7 +36,7 @@ def mark_pipeline(pipeline: Sequence[Step], where: str) -> list[Step]:
     loading = [i for i, name in enumerate(names) if name.startswith('Load')]
     if not loading:
         for step, name in zip(pipeline, names, strict=True):
-            if "'Load" in repr(step):
+            if _loads(step):
                 raise SettingError(
                     f'{where} loads its images inside {name}, where DDASAugment cannot '
                     "be put by itself; put dict(type='ddas_mm.DDASAugment') behind the "
@@ -48,6 +44,10 @@ def mark_pipeline(pipeline: Sequence[Step], where: str) -> list[Step]:
                 )
     place = max(loading, default=-1) + 1
     return [*pipeline[:place], dict(MARK), *pipeline[place:]]
+
+
+def _loads(steps: Any) -> bool:
+    return any(type_name(step).startswith('Load') for step in find_typed(steps))
 
 
 def mark_dataset(dataset: dict[str, Any], where: str) -> None:
@@ -106,7 +106,7 @@ def _switched_pipelines(value: Any) -> Iterator[tuple[Any, str]]:
     """Yield where hooks hold a pipeline that loads images."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            if key in ('pipeline', 'switch_pipeline') and "'Load" in repr(item):
+            if key in ('pipeline', 'switch_pipeline') and _loads(item):
                 yield value, key
             else:
                 yield from _switched_pipelines(item)

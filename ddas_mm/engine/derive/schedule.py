@@ -6,8 +6,8 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from ddas_mm.engine.derive.data import type_name
 from ddas_mm.errors import SettingError
+from ddas_mm.type_names import type_name
 
 # Settings that count epochs or iterations from the start, or between two events.
 WHOLE = ('milestones', 'step_size', 'periods')  # met exactly or never
@@ -43,9 +43,9 @@ def scaled_schedule(
     for scheduler in map(copy.deepcopy, map(dict, schedulers)):
         if type_name(scheduler).startswith('ReduceOnPlateau'):
             raise SettingError(
-                f'param_scheduler {scheduler["type"]} follows the validation, which a '
-                'search has not; give it another, or a constant rate by --cfg-options '
-                'param_scheduler=None'
+                f'param_scheduler {type_name(scheduler)} follows the validation, which '
+                'a search has not; give it another, or a constant rate by '
+                '--cfg-options param_scheduler=None'
             )
         if scheduler.get('by_epoch', True):
             kept = _in_epochs(scheduler, ratio)
@@ -126,6 +126,25 @@ def search_optimizer(
     return wrapper, amp
 
 
+def rate_and_batch(config: Mapping[str, Any], processes: int) -> str:
+    """Return in words which learning rate and mini-batch a search has.
+
+    Args:
+        config: The search config.
+        processes: Number of processes that search together.
+    """
+    rate = config['optim_wrapper']['optimizer']['lr']
+    batch = processes * (config['train_dataloader'].get('batch_size') or 1)
+    scaling = config.get('auto_scale_lr') or {}
+    base = scaling.get('base_batch_size')
+    how = 'as the training has it'
+    if base and scaling.get('enable'):
+        rate, how = rate * batch / base, f'scaled from {rate:g} at {base} images'
+    elif base and base != batch:
+        how += f', which is for {base} images (--auto-scale-lr would scale it)'
+    return f'learning rate {rate:g} at mini-batches of {batch} images: {how}'
+
+
 def check_sgd(config: Mapping[str, Any]) -> None:
     """Check that the search's optimiser is one that it can follow.
 
@@ -139,5 +158,6 @@ def check_sgd(config: Mapping[str, Any]) -> None:
             'gradient steps; let it use SGD, while the emitted training keeps its '
             f'{name}: --cfg-options optim_wrapper.optimizer._delete_=True '
             'optim_wrapper.optimizer.type=SGD optim_wrapper.optimizer.lr=0.01 '
-            'optim_wrapper.optimizer.momentum=0.9'
+            'optim_wrapper.optimizer.momentum=0.9 '
+            'optim_wrapper.optimizer.weight_decay=0.0001'
         )
