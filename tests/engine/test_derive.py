@@ -535,10 +535,6 @@ def test_processes_are_counted_as_the_launcher_tells(
     ('arguments', 'message'),
     [
         (['--space', 'cifar', '--epochs', '0'], '--epochs must be at least 1'),
-        (
-            ['--space', 'cifar', '--num-train', '24', '--num-val', '1'],
-            'num_train=24 and num_val=1 .--num-train and --num-val.* the 24 of the',
-        ),
         (['--num-val', '3'], 'for the search of a training config give --space'),
         (
             ['--space', 'cifar', '--cfg-options', 'optim_wrapper.optimizer.type=Adam'],
@@ -550,6 +546,13 @@ def test_wrong_arguments_leave_nothing(toy_training, monkeypatch, arguments, mes
     with pytest.raises(SettingError, match=message):
         run(monkeypatch, 'net.py', *arguments)
     assert not (toy_training / 'work_dirs').exists()
+
+
+def test_sizes_that_are_too_large_are_told_by_their_options(toy_training, monkeypatch):
+    sizes = ['--num-train', '24', '--num-val', '1']
+    with pytest.raises(SettingError, match=r'--num-train and --num-val.* the 24 of'):
+        run(monkeypatch, 'net.py', '--space', 'cifar', *sizes)
+    assert not list((toy_training / 'work_dirs').iterdir())
 
 
 def test_search_config_with_space_is_refused(tmp_path, monkeypatch):

@@ -184,8 +184,9 @@ def write_derived(search: Config, marked: Config, folder: Path, name: str) -> Pa
     Returns:
         The search config's path.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f'search_{name}.py'
-    write_atomically(folder / f'{name}.py', config_text(marked))
-    write_atomically(path, config_text(search))
+    texts = {folder / f'{name}.py': config_text(marked), path: config_text(search)}
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, text in texts.items():
+        write_atomically(file, text)
     return path
