@@ -78,9 +78,9 @@ class PauseHook(Hook):
             time.sleep(60)
 
 
-def write_config(folder, workers=0, ranks=1, seed=3):
+def write_config(folder, workers=0, ranks=1, seed=3, **changes):
     folder.mkdir(parents=True)
-    config = toy.search_config(folder / 'work', **SETTINGS)
+    config = toy.search_config(folder / 'work', **SETTINGS, **changes)
     config.randomness = dict(seed=seed)
     config.train_dataloader.num_workers = workers
     config.train_dataloader.persistent_workers = workers > 0

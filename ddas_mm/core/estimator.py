@@ -47,7 +47,8 @@ def alignment(scaled_val_grad: Tensor, view_grads: Tensor) -> Tensor:
 
     Args:
         scaled_val_grad: (P,) validation gradient at the new parameters, each
-            entry multiplied by its parameter's learning rate.
+            entry multiplied by its parameter's learning rate (for an optimiser that
+            adapts it: by the derivative of the update, with its sign changed).
         view_grads: (L + 1, P) gradients ``g_0 .. g_L``. **Overwritten**: rows
             1 to L become ``g_l - g_0``, which spares a second (L, P) buffer and
             makes a policy that left the batch unchanged exactly zero.

@@ -22,6 +22,7 @@ from ddas_mm.core import SearchSpace
 from ddas_mm.core.space import candidate_label
 from ddas_mm.data.views import ViewDataset
 from ddas_mm.engine.environment import check_environment
+from ddas_mm.engine.update import RULES
 from ddas_mm.errors import SettingError, check_all, check_keys, check_kind, check_number
 from ddas_mm.ops import erasing_candidates, resolve_constants
 from ddas_mm.registry import HOOKS
@@ -101,6 +102,20 @@ def check_runner(runner: Runner) -> None:
         name = type_name(settings, 'OptimWrapper')
         if name != 'OptimWrapper':
             _refuse_wrapper(name)  # AmpOptimWrapper cannot even be built on a CPU
+    check_followed(settings)
+
+
+def check_followed(optim_wrapper: Any) -> None:
+    """Check early, by its settings, that a search can follow the optimiser.
+
+    Raises:
+        SettingError: If it has no row in ``RULES``.
+    """
+    if isinstance(optim_wrapper, dict):
+        kind = (optim_wrapper.get('optimizer') or {}).get('type')
+        kind = OPTIMIZERS.get(kind) if isinstance(kind, str) else kind
+        if kind is not None:  # else MMEngine tells when it builds the optimiser
+            _check_kind(kind)
 
 
 def check_any_run(runner: Runner) -> None:
@@ -160,8 +175,8 @@ def _refuse_wrapper(name: str) -> None:
 def check_optimizer(optim_wrapper: Any) -> None:
     """Check that the network's update is one whose derivative is known.
 
-    That is torch's SGD with momentum, Nesterov's momentum, weight decay, clipping and
-    settings of each parameter group (see :mod:`ddas_mm.engine.update`).
+    That is one of ``RULES`` of :mod:`ddas_mm.engine.update`, with clipping and with
+    settings of each parameter group.
 
     Raises:
         SettingError: If the optimiser or its wrapper does something else.
@@ -180,27 +195,32 @@ def check_optimizer(optim_wrapper: Any) -> None:
             'optim_wrapper.clip_grad.norm_type must be 2 in a search, the norm whose '
             f'derivative is known, but is {norm_type!r}'
         )
-    _check_sgd(optim_wrapper.optimizer)
+    _check_rule(optim_wrapper.optimizer)
 
 
-def _check_sgd(optimizer: torch.optim.Optimizer) -> None:
-    if type(optimizer) is not torch.optim.SGD:
-        raise SettingError(
-            "optim_wrapper.optimizer.type must be 'SGD' in a search, but is "
-            f'{type(optimizer).__name__!r}; the alignment (Eq. 13 to 15) holds for '
-            'plain gradient steps, not for rates that the optimiser adapts'
-        )
-    for name, wanted in (('maximize', False), ('dampening', 0)):
+def _check_rule(optimizer: torch.optim.Optimizer) -> None:
+    _check_kind(type(optimizer))
+    for name, wanted in RULES[type(optimizer)].demands.items():
         found = {group.get(name, wanted) for group in optimizer.param_groups}
         if found != {wanted}:
             raise SettingError(
-                f'optim_wrapper.optimizer.{name} must be {wanted} in a search, whose '
-                f'policy gradient is that of an undamped descent, but is '
-                f'{(found - {wanted}).pop()}'
+                f'optim_wrapper.optimizer.{name} must be {wanted} in a search, which '
+                f'knows the derivative of that step, but is {(found - {wanted}).pop()}'
             )
     for name in ('lr', 'momentum', 'weight_decay'):
         for group in optimizer.param_groups:
-            check_number(f'optim_wrapper.optimizer.{name}', group[name])
+            check_number(f'optim_wrapper.optimizer.{name}', group.get(name, 0))
+
+
+def _check_kind(kind: Any) -> None:
+    if kind not in RULES:
+        known = ', '.join(sorted(rule.__name__ for rule in RULES))
+        raise SettingError(
+            f'optim_wrapper.optimizer.type must be one of {known} in a search, which '
+            f'knows the derivatives of their steps, but is {kind.__name__!r}; search '
+            'with one of them (the training may use what it likes), or register a rule '
+            '(docs/extending.md)'
+        )
 
 
 def check_same_on_ranks(name: str, values: Tensor) -> None:

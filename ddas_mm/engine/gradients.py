@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ddas_mm.core import alignment
 from ddas_mm.engine.network import compute_loss
 from ddas_mm.engine.statistics import RunningStatistics
-from ddas_mm.engine.update import Clipping, GuardedStep, update_rate
+from ddas_mm.engine.update import NetworkUpdate
 
 
 class ViewGradients:
@@ -27,7 +27,7 @@ class ViewGradients:
 
     Args:
         module: The network, without its distributed wrapper.
-        optim_wrapper: The network's optimiser; gives each parameter's rate.
+        optim_wrapper: The network's optimiser.
         num_policies: L.
         amp: Whether losses are computed under bfloat16 autocast.
         channels_last: Whether images are given to the network in that layout.
@@ -43,24 +43,23 @@ class ViewGradients:
     ) -> None:
         self.module, self.amp, self.channels_last = module, amp, channels_last
         groups = optim_wrapper.optimizer.param_groups
-        by_param = {id(p): group for group in groups for p in group['params']}
+        stepped = {id(p) for group in groups for p in group['params']}
         self.params = [
-            p for p in module.parameters() if p.requires_grad and id(p) in by_param
+            p for p in module.parameters() if p.requires_grad and id(p) in stepped
         ]
-        self.groups = [by_param[id(p)] for p in self.params]
-        self.step = GuardedStep(optim_wrapper, self.params)
-        self.clipping = Clipping(optim_wrapper)
+        self.update = NetworkUpdate(optim_wrapper, self.params)
         self.statistics = RunningStatistics(module)
         size = sum(p.numel() for p in self.params)
         first = self.params[0]
         self.views = first.new_zeros(num_policies + 1, size)
         self.view_parts = [self._parts(row) for row in self.views]
         # The mixture lives in .grad; the S_val gradient takes its place after the
-        # step, unless the derivative of clipping asks for the mixture once more.
+        # step, unless the update's derivative asks for the mixture once more.
         self.grad = first.new_zeros(size)
         self.grad_parts = self._parts(self.grad)
         self.grad_norm = first.new_zeros(())
-        self.val_grad = torch.empty_like(self.grad) if self.clipping else self.grad
+        again = self.update.needs_gradient
+        self.val_grad = torch.empty_like(self.grad) if again else self.grad
         self.val_parts = self._parts(self.val_grad)
 
     def _parts(self, flat: Tensor) -> list[Tensor]:
@@ -90,7 +89,7 @@ class ViewGradients:
         self.mix(weights)
         finite = self.grad_norm.isfinite()
         self.statistics.restore_unless(finite)
-        self.step(finite)
+        self.update.step(finite)
 
     def mix(self, weights: Tensor) -> None:
         """Put the mixture into ``.grad`` and its norm into ``grad_norm``."""
@@ -113,8 +112,9 @@ class ViewGradients:
         with self.statistics.kept():
             self._compute(val_batch, self.val_grad, self.val_parts)
         mean_over_ranks(self.val_grad)
-        torch._foreach_mul_(self.val_parts, [update_rate(g) for g in self.groups])
-        self.clipping.pull_back(self.val_grad, self.grad, self.grad_norm)
+        self.update.pull_back(
+            self.val_grad, self.val_parts, self.grad, self.grad_parts, self.grad_norm
+        )
         return mean_over_ranks(alignment(self.val_grad, self.views))
 
     def _compute(

@@ -6,14 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mmengine.config import Config
+from mmengine.registry import OPTIMIZERS
 
 from ddas_mm.core import policy_from_dict, read_policy
 from ddas_mm.data.space import CandidateOps, build_space
 from ddas_mm.engine.cli import run
 from ddas_mm.engine.config_file import read_config
 from ddas_mm.engine.emit import find_dicts
+from ddas_mm.engine.update import RULES
 from ddas_mm.ops.table import TABLES
 from tests import toy
+from tests.engine.test_optimizers import assert_alignment_is_exact, build_loop
 from tests.told import lighten
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +59,16 @@ def test_an_operation_of_ones_own_is_searched_with(tmp_path, monkeypatch, my_ops
     # the middle of a Gaussian of sigma 2.4 pixels, its level 6 of 4 pixels at 10
     middle = 255 / (2 * np.pi * 2.4**2)
     assert abs(int(blurred[16, 16, 0]) - middle) < 1
+
+
+def test_an_optimiser_of_ones_own_is_followed(tmp_path):
+    exec(printed('docs/extending.md', '# my_optimizers.py'), names := {})
+    try:
+        settings = dict(type='TanhSGD', lr=0.1, width=0.05)
+        assert_alignment_is_exact(build_loop(tmp_path, optimizer=settings))
+    finally:
+        OPTIMIZERS.module_dict.pop('TanhSGD')
+        RULES.pop(names['TanhSGD'])
 
 
 def test_the_space_of_the_page_on_extending():

@@ -158,7 +158,7 @@ WRONG = [
     (f'{VAL}.batch_size', 9, 'S_val has 8 images.*policy_dataloader.batch_size=9'),
     (f'{VAL}.batch_size', 0, 'policy_dataloader.batch_size.*but is 0'),
     # the network's update
-    (SGD, {'type': 'AdamW', 'lr': 0.1}, "optimizer.type must be 'SGD'.*'AdamW'"),
+    (SGD, {'type': 'Adagrad', 'lr': 0.1}, "type must be one of .*SGD.*'Adagrad'"),
     (f'{SGD}.lr', NAN, 'optim_wrapper.optimizer.lr.*nan'),
     (f'{SGD}.lr', -0.1, 'SGD cannot be built .*-0.1'),
     (f'{SGD}.dampening', 0.5, 'optimizer.dampening must be 0'),

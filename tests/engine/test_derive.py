@@ -11,7 +11,7 @@ from pathlib import Path
 import mmengine.registry
 import pytest
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
@@ -20,12 +20,7 @@ from ddas_mm.engine.config_text import config_text
 from ddas_mm.engine.derive.config import derive_search
 from ddas_mm.engine.derive.marking import mark_training
 from ddas_mm.engine.derive.plan import PAPER, fitted_sizes
-from ddas_mm.engine.derive.schedule import (
-    check_sgd,
-    rate_and_batch,
-    scaled_schedule,
-)
-from ddas_mm.engine.options import merge_options
+from ddas_mm.engine.derive.schedule import rate_and_batch, scaled_schedule
 from ddas_mm.errors import SettingError
 from ddas_mm.type_names import type_name
 from tests import toy
@@ -372,19 +367,12 @@ class Network(torch.nn.Module):
         'mmpretrain/spark/benchmarks/resnet50_8xb256-coslr-300e_in1k.py',
     ],
 )
-def test_options_that_a_refusal_prints_give_an_optimiser_to_search_with(name):
+def test_rules_for_single_parameters_give_an_optimiser_to_search_with(name):
     config = training(name)
     init_default_scope(config.default_scope)
-    search_config = derived(config)
-    kind = search_config.optim_wrapper.optimizer.type
-    if kind != 'SGD':
-        with pytest.raises(SettingError, match=f'{kind!r}.*emitted training') as error:
-            check_sgd(search_config)
-        printed = re.findall(r'(\S+)=(\S+)', str(error.value))
-        read = DictAction._parse_int_float_bool
-        merge_options(search_config, {key: read(value) for key, value in printed})
-    check_sgd(search_config)
-    check_optimizer(build_optim_wrapper(Network(), search_config.optim_wrapper))
+    wrapper = build_optim_wrapper(Network(), derived(config).optim_wrapper)
+    check_optimizer(wrapper)
+    assert len(wrapper.optimizer.param_groups) > 1
 
 
 RATES = [
@@ -407,6 +395,19 @@ def test_learning_rate_is_scaled_only_where_the_training_is(
     search_config = derived(config)
     assert search_config.auto_scale_lr == scaling
     assert re.search(expected, rate_and_batch(search_config, processes))
+
+
+def test_adaptive_optimisers_are_kept_and_trust_ratios_left_out():
+    config = training('mmdet/rtmdet/rtmdet_s_8xb32-300e_coco.py')
+    assert derived(config).optim_wrapper == config.optim_wrapper
+    config = training('mmpretrain/resnet/resnet50_8xb256-rsb-a2-300e_in1k.py')
+    search_config = derived(config)
+    assert config.optim_wrapper.optimizer.type == 'Lamb'
+    assert search_config.optim_wrapper.optimizer == dict(
+        type='AdamW', lr=0.001, weight_decay=0.02
+    )
+    (told,) = [line for line in search_config.derived_from.changes if 'Lamb' in line]
+    assert told.startswith('AdamW at 0.2 of the rate instead of Lamb')
 
 
 @pytest.mark.parametrize(
@@ -537,8 +538,8 @@ def test_processes_are_counted_as_the_launcher_tells(
         (['--space', 'cifar', '--epochs', '0'], '--epochs must be at least 1'),
         (['--num-val', '3'], 'for the search of a training config give --space'),
         (
-            ['--space', 'cifar', '--cfg-options', 'optim_wrapper.optimizer.type=Adam'],
-            "'Adam', but a search follows plain gradient steps",
+            ['--space', 'cifar', '--cfg-options', 'optim_wrapper.optimizer.type=Rprop'],
+            "type must be one of Adam, .* but is 'Rprop'",
         ),
     ],
 )

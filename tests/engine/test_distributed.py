@@ -19,7 +19,12 @@ OPTIONS = {
     'model.norm': False,
     'model.dtype': 'float64',
     'optim_wrapper.clip_grad': dict(max_norm=0.5),
-    'optim_wrapper.optimizer.nesterov': True,
+}
+OPTIMIZERS = {
+    'SGD': {'optim_wrapper.optimizer.nesterov': True},
+    'AdamW': {
+        'optim_wrapper.optimizer': dict(type='AdamW', lr=0.01, _delete_=True),
+    },
 }
 STEPS, NUM_VIEWS = 12, 4
 COLLECTIVES = ('all_reduce', 'all_gather', 'broadcast', 'all_gather_object', 'barrier')
@@ -91,19 +96,24 @@ def search_recorded(work_dir, options):
     return recorder.steps, params
 
 
-@pytest.fixture(scope='module')
-def alone(tmp_path_factory):
-    return run_ranks(1, search_recorded, tmp_path_factory.mktemp('one'), OPTIONS)[0]
+@pytest.fixture(scope='module', params=OPTIMIZERS)
+def options(request):
+    return {**OPTIONS, **OPTIMIZERS[request.param]}
 
 
 @pytest.fixture(scope='module')
-def ranks(tmp_path_factory):
+def alone(tmp_path_factory, options):
+    return run_ranks(1, search_recorded, tmp_path_factory.mktemp('one'), options)[0]
+
+
+@pytest.fixture(scope='module')
+def ranks(tmp_path_factory, options):
     half = {
         'train_dataloader.batch_size': 2,
         'train_cfg.policy_dataloader.batch_size': 2,
     }
     folder = tmp_path_factory.mktemp('two')
-    return run_ranks(2, search_recorded, folder, {**OPTIONS, **half})
+    return run_ranks(2, search_recorded, folder, {**options, **half})
 
 
 def test_two_gradients_and_one_value_per_policy_are_reduced_each_step(ranks):

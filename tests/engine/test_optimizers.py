@@ -102,6 +102,11 @@ def test_alignment_is_the_derivative_of_the_real_step(tmp_path, name):
     loop = build_loop(tmp_path, **EXACT[name])
     if name == 'everything':  # Nesterov's factor differs, and does not cancel
         loop.runner.optim_wrapper.optimizer.param_groups[0]['momentum'] = 0.5
+    assert_alignment_is_exact(loop)
+
+
+def assert_alignment_is_exact(loop):
+    """Compare with the loss of S_val after real steps, once momentum is there."""
     batches, val_batches = list(loop.dataloader), iter(loop.val_loader)
     first, batch = batches[:2]
     loop.search_step(first['views'], first['policies'], next(val_batches))
@@ -126,23 +131,31 @@ def test_clipping_by_norm_and_by_value_do_clip_in_these_tests(tmp_path):
     assert 0.05 < share < 0.95
 
 
-SGD_REFUSED = {
-    'adam': (dict(type='Adam', lr=0.1), r"optimizer.type must be 'SGD'.*'Adam'.*adapt"),
-    'subclass': (dict(type='ToySGD', lr=0.1), "must be 'SGD'.*'ToySGD'"),
+UNFOLLOWED = {
+    'unknown': (dict(type='Adagrad', lr=0.1), r'type must be one of Adam, .*Adagrad'),
+    'subclass': (dict(type='ToySGD', lr=0.1), "RMSprop, SGD in a.*'ToySGD'"),
     'dampening': (
         dict(type='SGD', lr=0.1, momentum=0.9, dampening=0.5),
         'optimizer.dampening must be 0 in a search.*is 0.5',
     ),
     'maximize': (
-        dict(type='SGD', lr=0.1, maximize=True),
+        dict(type='AdamW', lr=0.1, maximize=True),
         'optimizer.maximize must be False in a search.*is True',
+    ),
+    'amsgrad': (
+        dict(type='Adam', lr=0.1, amsgrad=True),
+        'optimizer.amsgrad must be False in a search.*is True',
+    ),
+    'centered': (
+        dict(type='RMSprop', lr=0.1, centered=True),
+        'optimizer.centered must be False in a search.*is True',
     ),
 }
 
 
-@pytest.mark.parametrize('name', SGD_REFUSED)
+@pytest.mark.parametrize('name', UNFOLLOWED)
 def test_other_optimisers_are_refused_with_the_reason(tmp_path, name):
-    settings, message = SGD_REFUSED[name]
+    settings, message = UNFOLLOWED[name]
     with pytest.raises(SettingError, match=message):
         build_loop(tmp_path, optimizer=settings)
 

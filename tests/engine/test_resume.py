@@ -32,7 +32,7 @@ def result_of(config):
     state = checkpoint['optimizer']['state'].values()
     adam = checkpoint['ddas']['policy']['op_optimizer']
     tensors = [*checkpoint['state_dict'].values(), adam['exp_avg'], adam['exp_avg_sq']]
-    tensors += [one['momentum_buffer'] for one in state]
+    tensors += [value for one in state for value in one.values()]
     arrays = [data[name] for name in ('total_prob', 'total_prob_raw', 'op_probs')]
     return arrays, [tensor.tolist() for tensor in tensors]
 
@@ -93,6 +93,18 @@ def test_search_killed_at_random_points_is_bit_identical(
     assert result_of(config) == result_of(whole(ranks))
     resumed = set(re.findall(r'resumed epoch: (\d), iter: \d+', log_of(config)))
     assert len(resumed) >= 2  # it did go on, from different epochs
+
+
+def test_moments_of_adamw_are_resumed(tmp_path):
+    adamw = {'optim_wrapper.optimizer': dict(type='AdamW', lr=0.01, _delete_=True)}
+    configs = [write_config(tmp_path / name, **adamw) for name in ('whole', 'killed')]
+    search(configs[0])
+    group = Group(1, killed_search, configs[1], 12, MOMENTS[0], 0)
+    group.processes[0].join(60)
+    group.kill()
+    search(configs[1], '--resume')
+    assert result_of(configs[1]) == result_of(configs[0])
+    assert 'resumed epoch: 2' in log_of(configs[1])
 
 
 def copy_of(config, folder):

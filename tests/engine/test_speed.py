@@ -11,7 +11,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ddas_mm.engine.update import FUSED_SGD
+from ddas_mm.engine.update import FUSED
 from tests import toy
 
 WAITING = ('_local_scalar_dense', 'nonzero', 'masked_select', 'is_nonzero', 'equal')
@@ -48,9 +48,13 @@ def waits_of_steps(tmp_path, **changes):
     return found
 
 
-def test_host_waits_only_where_numbers_are_logged(tmp_path):
-    found = waits_of_steps(tmp_path)
-    always = 0 if FUSED_SGD else 1  # older torch: may the network step at all?
+ADAMW = {'optim_wrapper.optimizer': dict(type='AdamW', lr=0.01, _delete_=True)}
+
+
+@pytest.mark.parametrize('optimizer', [{}, ADAMW])
+def test_host_waits_only_where_numbers_are_logged(tmp_path, optimizer):
+    found = waits_of_steps(tmp_path, **optimizer)
+    always = 0 if FUSED else 1  # older torch: may the network step at all?
     assert found[::3] == [always] * 2  # 3 an epoch
     assert min(found[1::3] + found[2::3]) > always
 
@@ -153,14 +157,17 @@ def test_faster_ways_give_the_same_search(tmp_path, name):
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
 
 
-def test_channels_last_reaches_weights_gradients_momentum_and_images(tmp_path):
-    loop = prepared(tmp_path)
+@pytest.mark.parametrize('optimizer', [{}, ADAMW])
+def test_channels_last_reaches_weights_gradients_states_and_images(tmp_path, optimizer):
+    loop = prepared(tmp_path, **optimizer)
     model, seen = loop.runner.model, []
     model.conv.register_forward_pre_hook(lambda layer, args: seen.append(args[0]))
     state_after_steps(loop)
     weight = model.conv.weight
-    momentum = loop.runner.optim_wrapper.optimizer.state[weight]['momentum_buffer']
-    for tensor in (weight, weight.grad, momentum, *seen):
+    states = loop.runner.optim_wrapper.optimizer.state[weight]
+    own = [value for name, value in states.items() if name != 'step']
+    assert len(own) == (2 if optimizer else 1)
+    for tensor in (weight, weight.grad, *own, *seen):
         assert tensor.is_contiguous(memory_format=torch.channels_last)
 
 

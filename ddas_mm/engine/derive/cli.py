@@ -13,12 +13,13 @@ from mmengine.config import Config
 
 from ddas_mm.command_line import is_first_process
 from ddas_mm.data.sources import build_dataset
+from ddas_mm.engine.checks import check_followed
 from ddas_mm.engine.config_file import init_scope, read_config
 from ddas_mm.engine.data_root import set_data_root
 from ddas_mm.engine.derive.config import derive_search, search_dataset, write_derived
 from ddas_mm.engine.derive.marking import mark_training
 from ddas_mm.engine.derive.plan import PAPER, SearchPlan, fitted_sizes
-from ddas_mm.engine.derive.schedule import check_sgd, rate_and_batch
+from ddas_mm.engine.derive.schedule import rate_and_batch
 from ddas_mm.engine.environment import VARIABLES
 from ddas_mm.engine.options import merge_options
 from ddas_mm.errors import SettingError
@@ -67,7 +68,7 @@ def derive_from_arguments(args: argparse.Namespace) -> argparse.Namespace:
     elif LR in own and 'auto_scale_lr.enable' not in own:
         own['auto_scale_lr.enable'] = False  # a rate that was given is taken as it is
     merge_options(search, own)
-    check_sgd(search)
+    check_followed(search.optim_wrapper)
     search.derived_from.changes.append(rate_and_batch(search, plan.processes))
     search.work_dir = args.work_dir
     path = write_derived(search, marked, Path(args.work_dir), name)
