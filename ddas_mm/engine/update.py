@@ -23,7 +23,7 @@ from torch import Tensor
 # Older fused steps know no CPU (2.4 was the first whose do).
 FUSED = digit_version(torch.__version__) >= digit_version('2.4.0')
 NORM_EPSILON = 1e-6  # torch.nn.utils.clip_grad_norm_ divides by norm + 1e-6
-WAIT = 2  # Adam's steps from which the policy does not learn
+SIGN_STEPS = 1  # of Adam, from which the policy does not learn
 TINY = 1e-20  # far below any epsilon of an optimiser, and a normal float32
 
 Answer = Callable[
@@ -89,7 +89,8 @@ def answer_of_adam(
     """``(1 - b1) / (c1 s) - (m / c1) (1 - b2) h / (c2 sqrt(v / c2) s^2)``.
 
     ``m`` and ``v`` are the moments after step ``t``, ``c = 1 - b^t``, and ``s =
-    sqrt(v / c2) + eps``.
+    sqrt(v / c2) + eps``. Zero in the first step: ``h / |h|`` does not answer to ``h``,
+    and what epsilon leaves of it is noise that ``Z_g`` would bring to full size.
     """
     beta1, beta2 = group['betas']
     # float32, in which torch counts, would lose digits of c
@@ -102,7 +103,7 @@ def answer_of_adam(
         [state['exp_avg'] for state in states], ((1 - beta2) * second).to(vectors[0])
     )
     _through_root(vectors, means, grads, squares, 1 - beta1, group['eps'])
-    first *= count > WAIT
+    first *= count > SIGN_STEPS
     torch._foreach_mul_(vectors, first.to(vectors[0]))
 
 

@@ -141,12 +141,12 @@ def test_two_ranks_with_half_the_batch_equal_one_with_the_whole(alone, ranks):
     steps, params = alone
     for whole, half, other in zip(steps, ranks[0][0], ranks[1][0], strict=True):
         assert sorted(half['val'] + other['val']) == sorted(whole['val'])
-        torch.testing.assert_close(half['alpha'], whole['alpha'], rtol=0, atol=1e-9)
+        torch.testing.assert_close(half['alpha'], whole['alpha'], rtol=0, atol=1e-12)
     assert len(steps) == STEPS
     assert abs(steps[-1]['alpha'][0] - steps[0]['alpha'][0]) > 0.01
     for one, other in zip(params, ranks[0][1], strict=True):
         torch.testing.assert_close(
-            torch.from_numpy(one), torch.from_numpy(other), rtol=0, atol=1e-9
+            torch.from_numpy(one), torch.from_numpy(other), rtol=0, atol=1e-12
         )
 
 
