@@ -23,7 +23,7 @@ from torch import Tensor
 # Older fused steps know no CPU (2.4 was the first whose do).
 FUSED = digit_version(torch.__version__) >= digit_version('2.4.0')
 NORM_EPSILON = 1e-6  # torch.nn.utils.clip_grad_norm_ divides by norm + 1e-6
-SIGN_STEPS = 1  # of Adam, from which the policy does not learn
+SIGN_STEPS = 1  # of Adam and RMSprop, from which the policy does not learn
 TINY = 1e-20  # far below any epsilon of an optimiser, and a normal float32
 
 Answer = Callable[
@@ -38,7 +38,7 @@ class UpdateRule:
     Attributes:
         answer: Multiplies vectors in place by ``du/dh``. It is given the vectors, the
             gradients ``h``, the optimiser's states after the step (three lists, an
-            item per parameter) and a parameter group. The host must not wait in it.
+            item per parameter) and a parameter group. It must not wait for a GPU.
         reads: The group's settings that ``answer`` reads; parameters that agree in
             them come together.
         demands: Settings for which ``answer`` holds, and the value they must have.
@@ -115,11 +115,13 @@ def answer_of_rmsprop(
 ) -> None:
     """``1 / s - (1 - alpha) h^2 / (sqrt(v) s^2)``, ``s = sqrt(v) + eps``.
 
-    With momentum the same: what it remembers does not depend on ``h``.
+    With momentum the same: what it remembers does not depend on ``h``. Zero in the
+    first step, as with Adam.
     """
     squares = [state['square_avg'] for state in states]
     means = torch._foreach_mul(grads, 1 - group['alpha'])
     _through_root(vectors, means, grads, squares, 1, group['eps'])
+    torch._foreach_mul_(vectors, float(states[0]['step'] > SIGN_STEPS))
 
 
 def _through_root(
