@@ -372,7 +372,9 @@ def test_rules_for_single_parameters_give_an_optimiser_to_search_with(name):
     init_default_scope(config.default_scope)
     wrapper = build_optim_wrapper(Network(), derived(config).optim_wrapper)
     check_optimizer(wrapper)
-    assert len(wrapper.optimizer.param_groups) > 1
+    kind = config.optim_wrapper.optimizer.type
+    stand_ins = {'Lamb': 'AdamW', 'LARS': 'SGD'}
+    assert type(wrapper.optimizer).__name__ == stand_ins.get(kind, kind)
 
 
 RATES = [

@@ -23,7 +23,8 @@ def seen(monkeypatch):
         alignments = align(self, val_batch)
         if len(found) == 4:
             alignments[1] = torch.nan
-        found.append(alignments.double().numpy() / self.groups[0]['lr'])
+        rate = self.update.optim_wrapper.optimizer.param_groups[0]['lr']
+        found.append(alignments.double().numpy() / rate)
         return alignments
 
     monkeypatch.setattr(ViewGradients, 'align', spy)
