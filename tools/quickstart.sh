@@ -45,7 +45,7 @@ run search "$python" tools/search.py configs/ddas_retinanet_r18_digits.py --work
 tail -n +1 -F --pid=$! "$work/search.log" 2>/dev/null | sed -un 's/.*INFO - \(DDAS epoch\)/[quickstart] \1/p'
 wait $!
 
-say 'training with the policy and without, side by side (about 3 minutes)'
+say 'training with the policy and without, side by side (about 5 minutes)'
 run with "$python" tools/train.py "$work/search/retrain_retinanet_r18_digits.py" --work-dir "$work/with" &
 with=$!
 run without "$python" tools/train.py configs/baselines/retinanet_r18_digits.py --work-dir "$work/without" &
