@@ -138,13 +138,15 @@ class PolicySchedule:
         """T, the number of rows."""
         return len(self.total_prob)
 
-    def row_index(self, progress: float) -> int:
-        """Return the row that is active at a share of the training.
+    def row_index(self, step: int, steps: int) -> int:
+        """Return the row that is nearest to the middle of a training's step.
 
         Args:
-            progress: Share in [0, 1); ``(e + 0.5) / E`` in epoch e of E.
+            step: Epoch or iteration, counted from 0; later ones than the last count
+                as the last (workers fetch ahead).
+            steps: How many the training has.
         """
-        return min(int(progress * len(self)), len(self) - 1)
+        return min((2 * step + 1) * len(self) // (2 * steps), len(self) - 1)
 
     def row(self, index: int) -> PolicyRow:
         """Return one row, counted from 0 (or from the end if negative)."""

@@ -81,7 +81,7 @@ class DDASAugment(BaseTransform):
             SettingError: If the policy has several rows and no hook sets progress.
         """
         if self.clock.is_set:
-            return self.schedule.row_index(self.clock.progress)
+            return self.schedule.row_index(self.clock.step, self.clock.steps)
         if len(self.schedule) > 1:
             raise SettingError(
                 f'the policy of DDASAugment has {len(self.schedule)} rows, but nothing '

@@ -15,6 +15,8 @@ import torch
 from mmengine.dist import get_rank
 from torch.utils.data import get_worker_info
 
+from ddas_mm.data.streams import REPLAY
+
 MAX_WORKERS = 1024
 
 
@@ -62,9 +64,9 @@ class ProgressClock:
         return int(self._now[0].item())
 
     @property
-    def progress(self) -> float:
-        """Share of the training in (0, 1): the middle of the step."""
-        return (self.step + 0.5) / self._now[1].item()
+    def steps(self) -> int:
+        """How many steps the training has."""
+        return int(self._now[1].item())
 
     @property
     def seed(self) -> int:
@@ -85,7 +87,7 @@ class ProgressClock:
             if not is_set:
                 self._starts[_row_of_worker()] += 1
             number = key[1] if is_set else self._starts[_row_of_worker()].item()
-            entropy = [self.seed, get_rank(), int(is_set), int(number)]
+            entropy = [self.seed, REPLAY, get_rank(), int(is_set), int(number)]
             self._stream, self._stream_key = np.random.default_rng(entropy), key
         return self._stream
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ddas_mm.core import sample_policies
+from ddas_mm.data.streams import POLICIES, VAL_ORDER
 from ddas_mm.data.views import ViewIndex
 from ddas_mm.registry import DATA_SAMPLERS
 
@@ -16,7 +17,7 @@ from ddas_mm.registry import DATA_SAMPLERS
 class PolicyBatchSampler:
     """Draws one set of policies for every mini-batch of another batch sampler.
 
-    The policies come from Generator([seed, epoch]): equal on all ranks, without
+    The policies come from a stream of seed and epoch: equal on all ranks, without
     communication.
 
     Args:
@@ -46,7 +47,7 @@ class PolicyBatchSampler:
 
     def __iter__(self) -> Iterator[list[ViewIndex]]:
         epoch = self.sampler.epoch
-        rng = np.random.default_rng([self.sampler.seed, epoch])
+        rng = np.random.default_rng([self.sampler.seed, POLICIES, epoch])
         for batch in self.batches:
             policies = sample_policies(rng, *self.shape).tolist()
             yield [ViewIndex(index, epoch, policies) for index in batch]
@@ -59,7 +60,7 @@ class PolicyBatchSampler:
 class EndlessBatchSampler:
     """S_val's mini-batches, pass after pass, each pass shuffled anew.
 
-    A pass is a permutation by Generator([seed, pass]), dealt to the ranks in turn,
+    A pass is a permutation by seed and number, dealt to the ranks in turn,
     the remainder dropped. It never ends, so no worker waits at a wrap-around; a
     search takes one mini-batch a step, so that its iteration is the position.
 
@@ -82,7 +83,7 @@ class EndlessBatchSampler:
     def __iter__(self) -> Iterator[list[int]]:
         number, offset = divmod(self.position, self.batches_per_pass)
         while True:
-            rng = np.random.default_rng([self.seed, number])
+            rng = np.random.default_rng([self.seed, VAL_ORDER, number])
             mine = rng.permutation(self.size)[self.rank :: self.world_size].tolist()
             for batch in range(offset, self.batches_per_pass):
                 start = batch * self.batch_size

@@ -19,12 +19,11 @@ from ddas_mm.data.pipelines import (
     split_pipeline,
 )
 from ddas_mm.data.space import CandidateOps
+from ddas_mm.data.streams import HEAD, OPERATIONS, REFETCH, TAIL, VAL_IMAGE
 from ddas_mm.errors import SearchFailed
 from ddas_mm.registry import DATASETS, FUNCTIONS
 
 MAX_REFETCH = 1000
-# Keys of the random streams of one image, besides those of its views (0 .. L).
-HEAD, REFETCH = 1_000_000, 1_000_001
 
 
 class ViewIndex(NamedTuple):
@@ -124,7 +123,7 @@ class ViewDataset(_Subset):
         self.ops, self.seed, self.paired = ops, seed, paired
 
     def __getitem__(self, item: ViewIndex) -> tuple[list[list[int]], list[Any]]:
-        rng = np.random.default_rng([self.seed, item.epoch, item.index, REFETCH])
+        rng = np.random.default_rng([self.seed, REFETCH, item.epoch, item.index])
         index = item.index
         for _ in range(MAX_REFETCH):
             views = self._views(index, item)
@@ -138,9 +137,9 @@ class ViewDataset(_Subset):
 
     def _views(self, index: int, item: ViewIndex) -> list[Any] | None:
         leaf = self._leaf(index)
-        key = self.seed, item.epoch, index
+        key = item.epoch, index
         with generators_kept():
-            seed_generators(*key, HEAD)
+            seed_generators(self.seed, HEAD, *key)
             loaded = self.heads[leaf](self.get_data_info(index))
             if loaded is None:
                 return None
@@ -148,9 +147,9 @@ class ViewDataset(_Subset):
             for view, policy in enumerate([[], *item.policies]):
                 results = copy.deepcopy(loaded)
                 if policy:
-                    rng = np.random.default_rng([*key, view])
+                    rng = np.random.default_rng([self.seed, OPERATIONS, *key, view])
                     results = self.ops.apply(results, policy, rng)
-                seed_generators(*key, 0 if self.paired else view)
+                seed_generators(self.seed, TAIL, *key, 0 if self.paired else view)
                 packed = self.tails[leaf](results)
                 if packed is None:
                     return None
@@ -186,7 +185,7 @@ class ValidationDataset(_Subset):
 
     def __getitem__(self, index: int) -> Any:
         with generators_kept():
-            seed_generators(self.seed, index)
+            seed_generators(self.seed, VAL_IMAGE, index)
             packed = self.pipelines[self._leaf(index)](self.get_data_info(index))
         if packed is None:
             path = self.get_data_info(index).get('img_path', f'image {index}')

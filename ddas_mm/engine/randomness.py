@@ -5,10 +5,8 @@ from __future__ import annotations
 import torch
 from mmengine.runner import Runner
 
+from ddas_mm.data.streams import STEP
 from ddas_mm.data.views import seed_generators
-
-# Key of the random stream of a step, besides those of an image (ddas_mm.data.views).
-STEP = 1_000_002
 
 
 def shared_seed(runner: Runner) -> int:
@@ -27,6 +25,6 @@ def seed_step(seed: int, step: int, rank: int) -> None:
         step: Steps done before this one.
         rank: This process' rank.
     """
-    seed_generators(seed, step, rank, STEP)
+    seed_generators(seed, STEP, step, rank)
     if torch.cuda.is_available():
         torch.cuda.manual_seed(torch.initial_seed())

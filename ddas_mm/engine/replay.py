@@ -137,7 +137,7 @@ class Replay:
             )
 
     def _row(self, policy: PolicyInUse, step: int) -> int:
-        return policy.schedule.row_index((step + 0.5) / self._total)
+        return policy.schedule.row_index(step, self._total)
 
     def _label(self, policy: PolicyInUse) -> str:
         if len(self._policies) == 1:

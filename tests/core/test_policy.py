@@ -38,6 +38,28 @@ def test_policy_moves_towards_helpful_candidate():
     assert policy.total_prob.item() > 0.5
 
 
+def test_each_parameter_is_stepped_by_an_adam_of_its_own_rate():
+    rates = {'op_lr': 0.05, 'total_lr': 0.002}
+    policy = PolicyParams(3, **rates)
+    expected = [a.detach().clone() for a in (policy.alpha_op, policy.alpha_total)]
+    adams = [
+        torch.optim.Adam([alpha], rate, (0.5, 0.999))
+        for alpha, rate in zip(expected, rates.values(), strict=True)
+    ]
+    rng = torch.Generator().manual_seed(0)
+    for _ in range(5):
+        alignments = torch.randn(2, generator=rng, dtype=torch.float64)
+        policy.step(alignments, torch.randint(3, (2, 2), generator=rng), 0.1)
+        expected[0].grad, expected[1].grad = (
+            policy.alpha_op.grad,
+            policy.alpha_total.grad,
+        )
+        for adam in adams:
+            adam.step()
+    found = [policy.alpha_op.detach(), policy.alpha_total.detach()]
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-15)
+
+
 @pytest.mark.parametrize('value', [0.0, float('nan'), float('inf')])
 def test_step_with_no_usable_signal_leaves_no_trace(value):
     policy = PolicyParams(3, op_lr=0.1)

@@ -2,6 +2,8 @@
 
 import copy
 import json
+from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -29,12 +31,13 @@ def make_schedule(rows=5, smooth=1):
     return PolicySchedule.from_snapshots(SPACE, snapshots, smooth, {'seed': 1})
 
 
-def test_mean_filter_holds_edges():
-    raw = np.array([0.1, 0.2, 0.6, 0.3])
-    padded = np.array([0.1, 0.1, 0.2, 0.6, 0.3, 0.3])
-    by_hand = [padded[i : i + 3].mean() for i in range(4)]
-    np.testing.assert_allclose(smooth_total_prob(raw, 3), by_hand)
-    np.testing.assert_array_equal(smooth_total_prob(raw, 1), raw)
+@pytest.mark.parametrize('size', [1, 2, 3, 6])
+def test_mean_filter_holds_edges(size):
+    """Of an even size, one more of the rows before counts than of those behind."""
+    raw = np.array([0.1, 0.2, 0.6, 0.3, 0.7, 0.4])
+    places = [range(i - size // 2, i - size // 2 + size) for i in range(len(raw))]
+    by_hand = [np.mean([raw[min(max(j, 0), 5)] for j in place]) for place in places]
+    np.testing.assert_allclose(smooth_total_prob(raw, size), by_hand)
 
 
 def test_raw_and_smoothed_are_both_kept_and_op_probs_are_not_smoothed():
@@ -45,17 +48,20 @@ def test_raw_and_smoothed_are_both_kept_and_op_probs_are_not_smoothed():
     assert smoothed.total_prob[1] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(('rows', 'epochs'), [(5, 5), (30, 150), (30, 12), (20, 1)])
+@pytest.mark.parametrize(
+    ('rows', 'epochs'),
+    [(5, 5), (30, 150), (30, 12), (20, 1), (22, 11), (7, 90_000)],
+)
 def test_epoch_uses_nearest_row(rows, epochs):
+    """The later one of two that are as near: with 22 rows and 11 epochs all are."""
     schedule = make_schedule(rows)
-    for epoch in range(epochs):
-        centre = (epoch + 0.5) / epochs
-        rows_centres = (np.arange(rows) + 0.5) / rows
-        found = schedule.row_index(centre)
-        nearest = np.abs(rows_centres - centre).min()
-        assert abs(rows_centres[found] - centre) <= nearest + 1e-12
-    assert schedule.row_index(0.0) == 0
-    assert schedule.row_index(np.nextafter(1, 0)) == rows - 1
+    centres = [Fraction(2 * row + 1, 2 * rows) for row in range(rows)]
+    for epoch in range(0, epochs, max(epochs // 300, 1)):
+        centre = Fraction(2 * epoch + 1, 2 * epochs)
+        nearest = max(range(rows), key=lambda row: (-abs(centres[row] - centre), row))
+        assert schedule.row_index(epoch, epochs) == nearest
+    # Workers ask for mini-batches that will not be needed any more.
+    assert schedule.row_index(epochs + 3, epochs) == rows - 1
 
 
 def test_draws_follow_probabilities():
@@ -68,6 +74,36 @@ def test_draws_follow_probabilities():
     augmented = sum(map(bool, draws))
     assert abs(augmented / 20_000 - 0.3) < 5 * np.sqrt(0.3 * 0.7 / 20_000)
     assert abs(np.mean(drawn) - 0.8) < 5 * np.sqrt(0.2 * 0.8 / len(drawn))
+
+
+def drawing(*numbers):
+    """A generator of given numbers: whether to augment, and which candidates."""
+    first, *others = numbers
+    return SimpleNamespace(
+        random=lambda size=None: first if size is None else np.array(others[:size])
+    )
+
+
+@pytest.mark.parametrize(
+    ('op_probs', 'number', 'candidate'),
+    [
+        ([0.6, 0.4], 0.599, 0),
+        ([0.6, 0.4], 0.6, 1),
+        # rounded as in emitted configs, the rest of the last one's share is its own
+        ([0.6, 0.3995], np.nextafter(1, 0), 1),
+        ([0.6, 0.4005], 0.5999, 1),
+        ([0.0, 1.0], 0.0, 1),  # never one of probability zero
+    ],
+)
+def test_number_falls_into_the_share_of_its_candidate(op_probs, number, candidate):
+    row = PolicySchedule.from_snapshots(SPACE, [(0.3, np.array(op_probs))]).row(0)
+    assert row.draw(drawing(0.29, number, number)) == [candidate] * 2
+    assert row.draw(drawing(0.3, number, number)) == []
+
+
+def test_probability_of_zero_augments_nothing():
+    row = PolicySchedule.from_snapshots(SPACE, [(0.0, np.array([0.5, 0.5]))]).row(0)
+    assert row.draw(drawing(0.0, 0.5, 0.5)) == []
 
 
 def test_file_round_trip_is_exact(tmp_path):
@@ -150,7 +186,10 @@ DAMAGE = {
         edited('op_probs', 3, value=[1, 0, 0]),
         r'op_probs\[3\] has 3 entries',
     ),
-    'row sum': (edited('op_probs', 2, value=[0.5, 0.4]), r'op_probs\[2\].*sums to 0.9'),
+    'row sum': (
+        edited('op_probs', 2, value=[0.5, 0.498]),
+        r'op_probs\[2\].*sums to 0.998',
+    ),
     'row nan': (edited('op_probs', 2, 0, value=NAN), r'op_probs\[2\]\[0\].*nan'),
     'row inf': (edited('op_probs', 2, 0, value=INF), r'op_probs\[2\]\[0\].*inf'),
     'row < 0': (edited('op_probs', 2, value=[-0.5, 1.5]), r'op_probs\[2\]\[0\].*-0.5'),

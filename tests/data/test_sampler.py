@@ -2,6 +2,7 @@
 
 from itertools import chain, islice
 
+import numpy as np
 import pytest
 from mmengine.dataset import DefaultSampler
 from torch.utils.data import BatchSampler
@@ -22,8 +23,9 @@ def test_policies_are_shared_by_batch_and_differ_between_batches_and_epochs():
     for batch in first:
         assert all(item.policies == batch[0].policies for item in batch)
         assert all(item.epoch == 0 for item in batch)
-    drawn = [str(batch[0].policies) for batch in first + second]
-    assert len(set(drawn)) == len(drawn)
+    drawn = [batch[0].policies for batch in first + second]
+    assert {np.shape(policies) for policies in drawn} == {(3, 2)}
+    assert len(set(map(str, drawn))) == len(drawn)
     assert first == batches_of(sampler, 0)
     indices = sorted(item.index for batch in first for item in batch)
     assert indices == list(range(12))
@@ -45,8 +47,20 @@ def test_resumed_stream_goes_on_where_it_was(position):
     assert list(islice(resumed, 12 - position)) == whole[position:]
 
 
+def test_s_val_is_shuffled_by_the_seed_and_across_passes():
+    whole = [
+        list(chain(*islice(EndlessBatchSampler(40, 5, seed), 8))) for seed in (4, 5)
+    ]
+    assert whole[0] != whole[1]
+    assert all(sorted(one) == list(range(40)) for one in whole)
+
+
 def test_ranks_see_disjoint_parts_of_a_pass():
     parts = [EndlessBatchSampler(11, 2, 0, rank, 2) for rank in range(2)]
-    seen = [list(chain(*islice(part, part.batches_per_pass))) for part in parts]
-    assert len(seen[0]) == len(seen[1]) == 4
-    assert not set(seen[0]) & set(seen[1])
+    for passes in (1, 2):
+        seen = [
+            list(chain(*islice(part, passes * part.batches_per_pass)))[-4:]
+            for part in parts
+        ]
+        assert len(set(seen[0])) == len(set(seen[1])) == 4
+        assert not set(seen[0]) & set(seen[1])

@@ -17,6 +17,7 @@ SPACE = build_space(dict(table='classification', ops=toy.OPS, levels=[6], depth=
 IDENTITY, INVERT = toy.OPS.index('Identity'), toy.OPS.index('Invert')
 PIPELINE = [dict(type='ddas_mm.DDASAugment'), dict(type='ToyPack')]
 RANDOM = [dict(type='ddas_mm.DDASAugment'), dict(type='ToyFlip'), dict(type='ToyPack')]
+ROTATIONS = [[toy.OPS.index('Rotate')]] * 12  # to the left or to the right
 
 
 def build(pipeline=PIPELINE, **kwargs):
@@ -41,19 +42,74 @@ def test_views_are_the_plain_image_and_its_augmentations():
 
 
 def test_views_depend_on_seed_epoch_index_and_view_alone():
-    rotations = [[toy.OPS.index('Rotate')]] * 12
     dataset = ViewDataset(build(RANDOM), range(9), CandidateOps(SPACE), seed=0)
-    first = views_of(dataset, policies=rotations)
+    first = views_of(dataset, policies=ROTATIONS)
     np.random.seed(99)  # noqa: NPY002  what ran before must not matter
     torch.manual_seed(99)
     state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
-    again = views_of(dataset, policies=rotations)
+    again = views_of(dataset, policies=ROTATIONS)
     assert all(map(torch.equal, first, again))
     assert torch.equal(state[0], torch.get_rng_state())  # nor is it disturbed
     assert (state[1] == np.random.get_state()[1]).all()  # noqa: NPY002
-    other_epoch = views_of(dataset, epoch=1, policies=rotations)
-    assert not all(map(torch.equal, first, other_epoch))
-    assert len({view.numpy().tobytes() for view in first}) > 2  # signs and flips
+    # rotated to both sides, flipped or not, and the plain image
+    assert len({view.numpy().tobytes() for view in first[1:]}) == 4
+
+
+@pytest.mark.parametrize(
+    'changed', [dict(seed=1), dict(epoch=1), dict(index=1)], ids=lambda c: next(iter(c))
+)
+@pytest.mark.parametrize('place', ['before', 'operation', 'after'])
+def test_each_part_of_the_pipeline_draws_anew(place, changed):
+    """The same image throughout, of which only what was drawn may differ."""
+    image = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
+
+    def same(results):
+        return {**results, 'img': image.copy(), 'gt_label': 0}
+
+    flip, augment, pack = dict(type='ToyFlip'), PIPELINE[0], PIPELINE[1]
+    pipeline = {
+        'before': [same, flip, augment, pack],
+        'operation': [same, augment, pack],
+        'after': [same, augment, flip, pack],
+    }[place]
+    policies = ROTATIONS if place == 'operation' else [[IDENTITY]] * 12
+
+    def drawn(seed=0, epoch=0, index=0):
+        """What eight images, or epochs, in a row are made of."""
+        dataset = ViewDataset(build(pipeline), range(20), CandidateOps(SPACE), seed)
+        found = [
+            views_of(dataset, index + 2 * i, epoch, policies)[1:] for i in range(8)
+        ]
+        return [[view.numpy().tobytes() for view in views] for views in found]
+
+    assert drawn() == drawn()
+    assert drawn(**changed) != drawn()
+    kinds = [len(set(views)) for views in drawn()]
+    if place == 'before':  # once per image
+        assert kinds == [1] * 8
+        assert len({views[0] for views in drawn()}) == 2
+    else:  # each view by itself
+        assert kinds == [2] * 8
+
+
+def test_steps_that_write_into_their_input_meet_every_view_as_it_was_loaded():
+    def invert(results):
+        np.invert(results['img'], out=results['img'])
+        results['boxes'].append(1)
+        results['gt_label'] = len(results['boxes'])
+        return results
+
+    def load(results):
+        return {**results, 'img': results['img'].copy(), 'boxes': []}
+
+    source = build([load, PIPELINE[0], invert, PIPELINE[1]])
+    dataset = ViewDataset(source, range(9), CandidateOps(SPACE), seed=0)
+    item = ViewIndex(0, 0, [[IDENTITY], [IDENTITY]])
+    _, views = dataset[item]
+    expected = torch.from_numpy(255 - source.get_data_info(0)['img']).permute(2, 0, 1)
+    for view in views:
+        assert torch.equal(view['inputs'], expected)
+        assert view['labels'] == 1
 
 
 def test_paired_views_share_the_base_augmentation():
@@ -63,6 +119,8 @@ def test_paired_views_share_the_base_augmentation():
     single = ViewDataset(build(RANDOM), range(9), ops, seed=0)
     assert len({v.numpy().tobytes() for v in views_of(paired, policies=policies)}) == 1
     assert len({v.numpy().tobytes() for v in views_of(single, policies=policies)}) == 2
+    turned = views_of(paired, policies=ROTATIONS)[1:]  # operations draw by themselves
+    assert len({view.numpy().tobytes() for view in turned}) == 2
 
 
 def test_head_runs_once_per_image():

@@ -137,8 +137,19 @@ def test_frozen_parameters_are_left_alone(tmp_path):
     assert torch.equal(model.conv.weight, before)
 
 
+def test_policy_is_stepped_at_the_rates_of_the_config(tmp_path):
+    """Adam's first step is its rate, whatever the gradient."""
+    rates = {'train_cfg.op_lr': 0.03, 'train_cfg.total_lr': 0.002}
+    loop = build_loop(tmp_path, **rates)
+    policy, batch = loop.policy, next(iter(loop.dataloader))
+    before = policy.alpha_total.item()
+    loop.search_step(batch['views'], batch['policies'], next(iter(loop.val_loader)))
+    steps = policy.alpha_op.abs().max().item(), abs(policy.alpha_total.item() - before)
+    assert steps == pytest.approx((0.03, 0.002), rel=1e-4)
+
+
 @pytest.mark.parametrize('where', ['plain view', 'policy 2', 's_val'])
-def test_step_with_nan_is_skipped_counted_and_named(tmp_path, where, caplog):
+def test_step_with_nan_is_skipped_counted_and_named(tmp_path, where):
     loop = build_loop(tmp_path)
     batch, val_batch = next(iter(loop.dataloader)), next(iter(loop.val_loader))
     broken = {'plain view': 0, 'policy 2': 2}
@@ -153,15 +164,23 @@ def test_step_with_nan_is_skipped_counted_and_named(tmp_path, where, caplog):
     loop.step_log.read()
     assert loop.step_log.skipped_steps == 1
     assert torch.equal(loop.policy.alpha_op.detach(), alpha)
-    assert all(p.isfinite().all() for p in loop.runner.model.parameters())
-    if where == 's_val':
-        assert 'the gradient of S_val is not finite' in warnings[0]
-    else:
-        after = list(loop.runner.model.parameters())
-        assert all(map(torch.equal, after, params))  # the network was not stepped
-        names = [toy.OPS[k] for k in batch['policies'][1]]
-        named = ('the view that is not augmented', ' + '.join(names))
-        assert named[where == 'policy 2'].split()[0] in warnings[0]
+    after = list(loop.runner.model.parameters())
+    assert all(p.isfinite().all() for p in after)
+    # only S_val's fault comes after the network's step
+    assert all(map(torch.equal, after, params)) == (where != 's_val')
+    policies = [
+        'policy ' + ' + '.join(loop.space.labels[k] for k in policy)
+        for policy in batch['policies']
+    ]
+    assert len(set(policies)) == 3
+    named = {
+        'plain view': 'the loss or the gradient of a view (the view that is not '
+        f'augmented, or each of {"; ".join(policies)})',
+        'policy 2': f'the loss or the gradient of a view ({policies[1]})',
+        's_val': 'the loss or the gradient of S_val',
+    }[where]
+    expected = f'step 1: {named} is not finite; the policy is left as it was'
+    assert warnings == [expected]
 
 
 @pytest.mark.parametrize(
@@ -177,8 +196,9 @@ def test_only_the_broken_policy_is_named_where_gradients_are_clipped(
     loop.step_log.logger.warning = warnings.append
     loop.search_step(batch['views'], batch['policies'], val_batch)
     loop.step_log.read()
-    assert len(warnings) == 1
-    assert warnings[0].count('policy ') == 2  # its name, and 'the policy is left'
+    broken = ' + '.join(loop.space.labels[k] for k in batch['policies'][1])
+    (warning,) = warnings
+    assert f'of a view (policy {broken}) is not finite' in warning
 
 
 def test_too_many_skipped_steps_stop_the_search(tmp_path):

@@ -2,11 +2,13 @@
 
 import json
 import re
+from collections import defaultdict
 
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ddas_mm.core import read_policy
@@ -58,6 +60,26 @@ def arrays_of(work_dir):
     return data['total_prob'], data['total_prob_raw'], data['op_probs']
 
 
+class Recorder(Hook):
+    """Policies and labels of each step, by epoch."""
+
+    def __init__(self):
+        self.policies, self.labels = defaultdict(list), defaultdict(list)
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        self.policies[runner.epoch].append(data_batch['policies'].tolist())
+        self.labels[runner.epoch].append(data_batch['views'][0]['labels'].tolist())
+
+
+def test_each_epoch_has_policies_and_an_order_of_its_own(tmp_path):
+    runner, recorder = toy.build_runner(tmp_path), Recorder()
+    runner.register_hook(recorder)
+    runner.train()
+    for drawn in (recorder.policies, recorder.labels):
+        assert len(drawn[0]) == len(drawn[1]) == 3
+        assert drawn[0] != drawn[1]
+
+
 def test_same_seed_gives_the_same_policy_whatever_the_workers(tmp_path):
     search(tmp_path / 'a')
     search(tmp_path / 'b', **{'train_dataloader.num_workers': 2})
@@ -91,15 +113,30 @@ def test_weights_of_load_from_start_a_new_search(tmp_path):
     assert len(read_policy(tmp_path / 'second' / 'policy.json')) == 2
 
 
-def test_resume_from_a_checkpoint_of_another_space_is_refused(tmp_path):
-    search(tmp_path / 'first')
-    changes = {
-        'resume': True,
-        'load_from': str(tmp_path / 'first' / 'epoch_1.pth'),
-        'train_cfg.space.ops': ['Invert', 'FlipUD'],
-    }
-    with pytest.raises(SettingError, match=r'epoch_1.pth.*another train_cfg.space'):
-        search(tmp_path / 'second', **changes)
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('first')
+    search(folder, **{'train_cfg.max_epochs': 1})
+    return str(folder / 'epoch_1.pth')
+
+
+@pytest.mark.parametrize(
+    ('setting', 'value', 'name'),
+    [
+        ('train_cfg.space.ops', ['Invert', 'FlipUD'], 'train_cfg.space'),
+        ('train_cfg.space.levels', [4], 'train_cfg.space'),
+        ('train_cfg.space.depth', 1, 'train_cfg.space'),
+        ('train_cfg.num_policies', 2, r'train_cfg.num_policies \(L\) \(3, now 2\)'),
+        ('randomness.seed', 4, r'randomness.seed \(3, now 4\)'),
+        ('train_cfg.proxy.num_train', 8, r'number of steps per epoch \(3, now 2\)'),
+    ],
+)
+def test_resume_of_another_search_is_refused(
+    tmp_path, checkpoint, setting, value, name
+):
+    changes = {'resume': True, 'load_from': checkpoint, setting: value}
+    with pytest.raises(SettingError, match=rf'epoch_1.pth.*another {name}'):
+        search(tmp_path, **changes)
 
 
 def test_log_shows_the_policy_moving(tmp_path):

@@ -10,6 +10,7 @@ import torch
 from ddas_mm.data.clock import CLOCK
 from ddas_mm.engine.cli import run_tool
 from ddas_mm.errors import SettingError
+from tests.ranks import run_ranks
 from tests.replaying import (
     BATCH,
     SIZE,
@@ -74,7 +75,7 @@ def test_epochs_follow_the_rows(tmp_path, workers, method, persistent, wrapper, 
             multiprocessing_context=method,
         ),
     )
-    rows = [int((epoch + 0.5) / epochs * 4) for epoch in range(epochs)]
+    rows = [(2 * epoch + 1) * 4 // (2 * epochs) for epoch in range(epochs)]
     augmented = by_epoch(model, epochs) > 0
     assert (augmented == [[row % 2] for row in rows]).all()
 
@@ -111,7 +112,7 @@ def test_iterations_follow_the_rows_in_spite_of_prefetching(
             sampler=SAMPLERS[sampler],
         ),
     )
-    rows = [int((i + 0.5) / 17 * 4) for i in range(17)]
+    rows = [(2 * i + 1) * 4 // (2 * 17) for i in range(17)]
     augmented = np.array(model.kinds) > 0
     assert (augmented == [[row % 2] for row in rows]).all()
 
@@ -233,6 +234,30 @@ def test_log_counts_the_images_of_an_iteration_based_training(tmp_path):
     counted = re.findall(r'DDAS: (\d+) of (\d+) images augmented .*p_tp (\S+)', log)
     assert counted == 10 * [('0', '8', '0.0000')] + 10 * [('8', '8', '1.0000')]
     assert 'iteration 21 of 40 uses row 2 of 2' in log
+
+
+def test_rows_that_are_as_near_are_the_later_ones(tmp_path):
+    """With twice as many rows as epochs all are; 7.5 / 11 of 22 is below 15."""
+    dataset = telling(augment(*[0.0, 1.0] * 11), size=BATCH)
+    model, log = train(tmp_path, dataset, dict(by_epoch=True, max_epochs=11))
+    assert (by_epoch(model, 11) > 0).all()
+    rows = re.findall(r'epoch (\d+) of 11 uses row (\d+) of 22', log)
+    assert rows == [(str(e), str(2 * e)) for e in range(1, 12)]
+
+
+def counts_of_rank(work_dir):
+    ranks = dict(launcher='pytorch', env_cfg=dict(dist_cfg=dict(backend='gloo')))
+    runner = build(work_dir, telling(augment(1.0, 0.0, 0.0)), **ranks)
+    runner.train()
+    if runner.rank == 0:
+        return re.findall(r'DDAS: (\d+) of (\d+) images augmented', log_of(runner))
+    return None
+
+
+@pytest.mark.dist
+def test_log_counts_the_images_of_all_ranks(tmp_path):
+    counted, _ = run_ranks(2, counts_of_rank, tmp_path)
+    assert counted == [(str(SIZE), str(SIZE)), ('0', str(SIZE)), ('0', str(SIZE))]
 
 
 def test_two_transforms_in_one_pipeline_draw_apart_and_are_counted(tmp_path):

@@ -1,9 +1,17 @@
-"""Golden data (never copied into the repository) and generators that replay it."""
+"""Golden data and generators that replay it.
+
+``golden.tar.xz`` beside this file is a part of it that brings every operation: the
+references' outputs on drawn images of 32 x 32 and 64 x 96 pixels. The whole of it is
+used where it lies in ``../shared``.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import tarfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +24,7 @@ settings.load_profile('ops')
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _SHARED = Path(os.environ.get('DDAS_SHARED', _REPOSITORY.parent / 'shared'))
-_GOLDEN = _SHARED / 'golden'
+_WHOLE, _PART = _SHARED / 'golden', Path(__file__).with_name('golden.tar.xz')
 
 
 class ScriptedRng:
@@ -56,7 +64,7 @@ def sign_draw(request):
 @pytest.fixture(scope='session')
 def golden_arrays():
     return {
-        table: np.load(_GOLDEN / f'{table}_ops.npz')
+        table: np.load(io.BytesIO(_read(f'{table}_ops.npz')))
         for table in ('classification', 'detection')
     }
 
@@ -66,15 +74,19 @@ def golden_json():
     return _load
 
 
+@cache
+def _read(name):
+    if _WHOLE.is_dir():
+        return (_WHOLE / name).read_bytes()
+    with tarfile.open(_PART) as archive:
+        return archive.extractfile(name).read()
+
+
 def _load(name):
-    return json.loads((_GOLDEN / f'{name}.json').read_text())
+    return json.loads(_read(f'{name}.json'))
 
 
 def _cases(table):
-    path = _GOLDEN / f'{table}_ops.json'
-    if not path.is_file():
-        reason = f'no golden data: set DDAS_SHARED to the folder with {path.name}'
-        return [pytest.param(None, marks=pytest.mark.skip(reason=reason))]
     content = _load(f'{table}_ops')
     constants = content.get('hparams')
     return [
@@ -87,12 +99,6 @@ def pytest_generate_tests(metafunc):
     for table in ('classification', 'detection'):
         if f'{table}_case' in metafunc.fixturenames:
             metafunc.parametrize(f'{table}_case', _cases(table))
-
-
-@pytest.fixture(scope='session')
-def needs_golden():
-    if not _GOLDEN.is_dir():
-        pytest.skip('no golden data: set DDAS_SHARED to the folder above golden/')
 
 
 @pytest.fixture(scope='session')

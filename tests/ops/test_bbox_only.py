@@ -5,7 +5,7 @@ import pytest
 
 from ddas_mm.ops import Sample, apply_op, apply_to_sample, get_op, resolve_constants
 
-_BOXES = np.float32([[10, 10, 29, 39], [50, 20, 79, 49], [12, 5, 20, 15]])
+_BOXES = np.float32([[10, 3, 29, 32], [50, 20, 79, 49], [12, 5, 20, 15]])
 
 
 def _draws(number, taken, sign=None):
@@ -22,7 +22,7 @@ def _sample(masks, seg_map=None):
 
 def _bitmaps():
     masks = np.zeros((3, 60, 100), np.uint8)
-    masks[0, 10:40, 10:20] = 1  # the left half of its box
+    masks[0, 3:33, 10:20] = 1  # the left half of its box
     masks[1, 20:30, 50:80] = 1  # the upper third
     masks[2, 5:16, 12:21] = 1
     return masks
@@ -42,7 +42,7 @@ def test_bitmap_masks_follow_their_own_box_only(scripted):
     masks = _bitmaps()
     out = _flip(_sample(masks), scripted, taken={0, 1})
     expected = masks.copy()
-    expected[0, 10:40, 10:30] = masks[0, 10:40, 10:30][:, ::-1]
+    expected[0, 3:33, 10:30] = masks[0, 3:33, 10:30][:, ::-1]
     np.testing.assert_array_equal(out.masks, expected)
     # The third instance lies in the first box, but its mask is not the first's.
     np.testing.assert_array_equal(out.masks[2], masks[2])
@@ -50,13 +50,13 @@ def test_bitmap_masks_follow_their_own_box_only(scripted):
 
 def test_polygon_masks_follow_their_own_box_only(scripted):
     polygons = [
-        [np.array([10.0, 10, 20, 10, 20, 40, 10, 40])],
+        [np.array([10.0, 3, 20, 3, 20, 33, 10, 33])],
         [np.array([50.0, 20, 80, 20, 80, 30])],
         [np.array([12.0, 5, 21, 5, 21, 16]), np.array([13.0, 6, 14, 6, 14, 7])],
     ]
     out = _flip(_sample(polygons), scripted, taken={0})
     # Columns 10..29 are the crop (the last one counts): x becomes 40 - x.
-    np.testing.assert_allclose(out.masks[0][0], [30, 10, 20, 10, 20, 40, 30, 40])
+    np.testing.assert_allclose(out.masks[0][0], [30, 3, 20, 3, 20, 33, 30, 33])
     for before, after in zip(polygons[1:], out.masks[1:], strict=True):
         for one, other in zip(before, after, strict=True):
             np.testing.assert_array_equal(one, other)
@@ -81,10 +81,10 @@ def test_what_moves_in_comes_from_outside(scripted):
         resolve_constants('detection', translate_bbox_const=5, seg_fill=99),
     )
     # 5 pixels to the left inside of columns 10..29.
-    np.testing.assert_array_equal(out.image[10:40, 25:30], 128)
-    np.testing.assert_array_equal(out.seg_map[10:40, 25:30], 99)
-    np.testing.assert_array_equal(out.masks[0, 10:40, 10:15], 1)
-    np.testing.assert_array_equal(out.masks[0, 10:40, 15:30], 0)
+    np.testing.assert_array_equal(out.image[3:33, 25:30], 128)
+    np.testing.assert_array_equal(out.seg_map[3:33, 25:30], 99)
+    np.testing.assert_array_equal(out.masks[0, 3:33, 10:15], 1)
+    np.testing.assert_array_equal(out.masks[0, 3:33, 15:30], 0)
     assert (out.seg_map == 99).sum() == 150
 
 

@@ -78,9 +78,7 @@ def _assert_slivers(boxes, expected, height, width):
 
 
 @pytest.mark.parametrize('axis', [0, 1], ids=['ShearX', 'ShearY'])
-def test_shear_boxes_differ_only_by_the_references_truncation(
-    axis, needs_golden, golden_json
-):
+def test_shear_boxes_differ_only_by_the_references_truncation(axis, golden_json):
     """The golden boxes follow from untruncated corners by the reference's int()s."""
     name = ('ShearX_BBox', 'ShearY_BBox')[axis]
     cases = [c for c in golden_json('detection_ops')['cases'] if c['op'] == name]

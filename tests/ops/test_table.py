@@ -40,7 +40,22 @@ def test_rows_say_where_their_numbers_come_from(table, spec):
         assert spec.level_map.source
 
 
-def test_detection_arguments_are_the_references(needs_golden, golden_json):
+@pytest.mark.parametrize(
+    ('table', 'ours'),
+    [
+        ('classification', ['Rotate90']),
+        (
+            'detection',
+            ['Identity', 'Invert', 'Rotate90_BBox', 'FlipLR_BBox', 'FlipUD_BBox'],
+        ),
+    ],
+)
+def test_every_operation_of_a_reference_has_golden_cases(table, ours, golden_json):
+    cases = {case['op'] for case in golden_json(f'{table}_ops')['cases']}
+    assert cases == set(TABLES[table]) - ours
+
+
+def test_detection_arguments_are_the_references(golden_json):
     constants = resolve_constants('detection')
     for name, by_level in golden_json('detection_level_args').items():
         spec = get_op('detection', name)

@@ -87,7 +87,7 @@ def main() -> None:
     else:
         epoch, epochs = find_epoch(config, schedule, args.epoch)
         kind += f'_epoch_{epoch}'
-        index = schedule.row_index((epoch - 0.5) / epochs)
+        index = schedule.row_index(epoch - 1, epochs)
         top = ', '.join(f'{name} ({prob:.3f})' for name, prob in schedule.top(index))
         heading = (
             f'{args.num_samples} samples on {where} in epoch {epoch} of {epochs} '
