@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -74,6 +75,8 @@ def test_draws_follow_probabilities():
     augmented = sum(map(bool, draws))
     assert abs(augmented / 20_000 - 0.3) < 5 * np.sqrt(0.3 * 0.7 / 20_000)
     assert abs(np.mean(drawn) - 0.8) < 5 * np.sqrt(0.2 * 0.8 / len(drawn))
+    alike = np.mean([first == second for first, second in filter(None, draws)])
+    assert abs(alike - 0.68) < 5 * np.sqrt(0.68 * 0.32 / augmented)
 
 
 def drawing(*numbers):
@@ -107,7 +110,7 @@ def test_probability_of_zero_augments_nothing():
 
 
 def test_file_round_trip_is_exact(tmp_path):
-    schedule = make_schedule(smooth=2)
+    schedule = replace(make_schedule(smooth=2), space=replace(SPACE, depth=3))
     write_policy(schedule, tmp_path / 'policy.json')
     found = read_policy(tmp_path / 'policy.json')
     assert found.space == schedule.space
@@ -115,6 +118,13 @@ def test_file_round_trip_is_exact(tmp_path):
     for name in ('total_prob', 'total_prob_raw', 'op_probs'):
         np.testing.assert_array_equal(getattr(found, name), getattr(schedule, name))
     assert [p.name for p in tmp_path.iterdir()] == ['policy.json']
+
+
+def test_file_may_be_read_by_whom_other_files_may(tmp_path):
+    write_policy(make_schedule(), tmp_path / 'policy.json')
+    (tmp_path / 'other').touch()
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1
 
 
 def test_non_finite_policy_is_not_written(tmp_path):

@@ -1,5 +1,7 @@
 """The data sets of a search."""
 
+import random  # noqa: TID251  mm's steps draw from it
+
 import numpy as np
 import pytest
 import torch
@@ -46,13 +48,34 @@ def test_views_depend_on_seed_epoch_index_and_view_alone():
     first = views_of(dataset, policies=ROTATIONS)
     np.random.seed(99)  # noqa: NPY002  what ran before must not matter
     torch.manual_seed(99)
-    state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
     again = views_of(dataset, policies=ROTATIONS)
     assert all(map(torch.equal, first, again))
-    assert torch.equal(state[0], torch.get_rng_state())  # nor is it disturbed
-    assert (state[1] == np.random.get_state()[1]).all()  # noqa: NPY002
     # rotated to both sides, flipped or not, and the plain image
     assert len({view.numpy().tobytes() for view in first[1:]}) == 4
+
+
+def test_steps_may_draw_from_any_global_generator():
+    def draw(results):
+        numbers = np.random.rand(), random.random(), torch.rand(()).item()  # noqa: NPY002
+        return {'inputs': numbers, 'labels': 0}
+
+    def states():
+        return (
+            np.random.get_state()[1].tolist(),  # noqa: NPY002
+            random.getstate(),
+            torch.get_rng_state().tolist(),
+        )
+
+    dataset = ViewDataset(
+        build([PIPELINE[0], draw]), range(9), CandidateOps(SPACE), seed=0
+    )
+    first = views_of(dataset)
+    for generator in (np.random, random, torch.random):
+        (getattr(generator, 'manual_seed', None) or generator.seed)(99)
+    before = states()
+    assert views_of(dataset) == first
+    assert states() == before
+    assert all(len(set(numbers)) == 3 for numbers in zip(*first, strict=True))
 
 
 @pytest.mark.parametrize(

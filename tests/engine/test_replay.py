@@ -246,7 +246,9 @@ def test_rows_that_are_as_near_are_the_later_ones(tmp_path):
 
 
 def counts_of_rank(work_dir):
-    ranks = dict(launcher='pytorch', env_cfg=dict(dist_cfg=dict(backend='gloo')))
+    torch.distributed.init_process_group('gloo')
+    wrapper = dict(type='MMDistributedDataParallel', device_ids=None)
+    ranks = dict(launcher='pytorch', cfg=dict(model_wrapper_cfg=wrapper))
     runner = build(work_dir, telling(augment(1.0, 0.0, 0.0)), **ranks)
     runner.train()
     if runner.rank == 0:
