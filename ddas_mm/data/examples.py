@@ -12,9 +12,9 @@ from mmengine.registry import init_default_scope
 
 from ddas_mm.core import PolicySchedule
 from ddas_mm.data.augment import DDASAugment
+from ddas_mm.data.generators import generators_kept, seed_generators
 from ddas_mm.data.pipelines import leaf_datasets, split_pipeline
 from ddas_mm.data.sources import build_dataset
-from ddas_mm.data.views import generators_kept, seed_generators
 from ddas_mm.errors import SettingError
 
 

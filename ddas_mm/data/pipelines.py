@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from mmengine.dataset import Compose, ConcatDataset
 
 from ddas_mm.data.augment import DDASAugment
 from ddas_mm.errors import SettingError
-
-# Random steps that carry no mark of mmcv's randomness bookkeeping.
-UNMARKED_RANDOM = ('Albu', 'Albumentations', 'CutOut', 'AutoAugment', 'TrivialAugment')
-# Random steps that also bring images to the network's size: nothing can stand in.
-SIZE_GIVING = (
-    'RandomResize',
-    'RandomChoiceResize',
-    'RandomResizedCrop',
-    'EfficientNetRandomCrop',
-)
 
 
 def leaf_datasets(dataset: Any) -> list[Any]:
@@ -53,35 +42,3 @@ def split_pipeline(pipeline: Compose) -> tuple[Compose, Compose]:
         )
     place = places[0]
     return Compose(steps[:place]), Compose(steps[place + 1 :])
-
-
-def deterministic_pipeline(pipeline: Compose) -> Compose:
-    """Return the pipeline without DDASAugment and without random steps.
-
-    S_val is kept as original (paper Section 3.2).
-
-    Raises:
-        SettingError: If a random step also gives the images their size.
-    """
-    kept: list[Callable[..., Any]] = []
-    for step in pipeline.transforms:
-        name = type(step).__name__
-        if name in SIZE_GIVING:
-            raise SettingError(
-                f'the pipeline of S_val cannot be derived: {name} is random and gives '
-                'images their size; set train_cfg.policy_dataloader.dataset.pipeline'
-            )
-        if not isinstance(step, DDASAugment) and not is_random(step):
-            kept.append(step)
-    return Compose(kept)
-
-
-def is_random(step: Any) -> bool:
-    """Return whether a pipeline step draws random numbers, as far as mm can tell."""
-    wrapped = getattr(step, 't', step)  # mmpretrain's wrapper of torchvision's steps
-    name = type(wrapped).__name__
-    return bool(
-        getattr(step, '_methods_with_randomness', None)
-        or getattr(step, 'avoid_cache_randomness', False)
-        or name.startswith(('Random', *UNMARKED_RANDOM))
-    )

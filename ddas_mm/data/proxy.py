@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ddas_mm.data.split_file import read_split
-from ddas_mm.data.splits import class_labels, draw_classes, split_indices
+from ddas_mm.data.splits import distinct_images, draw_classes, split_indices
 from ddas_mm.errors import SettingError, check_integer, check_keys
 
 SIZES = ('num_train', 'num_val')
@@ -57,7 +57,8 @@ def choose(
                 'set; take it out, or train_cfg.policy_dataloader.dataset'
             )
         counts = [_size(proxy, key, 0) for key in PER_CLASS]
-        return draw_classes(class_labels(train), *counts, seed=proxy.get('seed', 0))
+        images, labels = distinct_images(train)
+        return _of(images, draw_classes(labels, *counts, seed=proxy.get('seed', 0)))
     if own:
         return _draw(train, proxy, 'num_train'), _draw(val, proxy, 'num_val')
     return _split(train, proxy)
@@ -70,23 +71,32 @@ def _size(proxy: Mapping[str, Any], key: str, default: int) -> int:
     )
 
 
+def _of(
+    images: Sequence[int], parts: tuple[list[int], list[int]]
+) -> tuple[list[int], list[int]]:
+    first, second = parts
+    return [images[i] for i in first], [images[i] for i in second]
+
+
 def _split(dataset: Any, proxy: Mapping[str, Any]) -> tuple[list[int], list[int]]:
-    size = len(dataset)
+    images, labels = distinct_images(dataset)
+    size = len(images)
     if size < 2:
         raise SettingError('train_dataloader.dataset has one image; a search needs two')
     room = size - min(_size(proxy, 'num_train', 0), size - 1)
     num_val = _size(proxy, 'num_val', min(max(size // 3, 1), room))
     num_train = _size(proxy, 'num_train', max(size - num_val, 1))
-    labels = class_labels(dataset)
-    return split_indices(size, num_train, num_val, proxy.get('seed', 0), labels)
+    seed = proxy.get('seed', 0)
+    return _of(images, split_indices(size, num_train, num_val, seed, labels))
 
 
 def _draw(dataset: Any, proxy: Mapping[str, Any], key: str) -> list[int]:
-    count = _size(proxy, key, len(dataset))
-    if count > len(dataset):
+    images, labels = distinct_images(dataset)
+    count = _size(proxy, key, len(images))
+    if count > len(images):
         raise SettingError(
             f'train_cfg.proxy.{key} asks for {count} images, '
-            f'but its data set has {len(dataset)}'
+            f'but its data set has {len(images)} different ones'
         )
-    labels = class_labels(dataset)
-    return split_indices(len(dataset), count, 0, proxy.get('seed', 0), labels)[0]
+    seed = proxy.get('seed', 0)
+    return _of(images, split_indices(len(images), count, 0, seed, labels))[0]

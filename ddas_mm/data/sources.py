@@ -10,12 +10,11 @@ from mmengine.registry import DATASETS
 
 from ddas_mm.data.images import check_images
 from ddas_mm.data.proxy import check_proxy, choose
+from ddas_mm.data.scale import check_scale
 from ddas_mm.data.space import CandidateOps
-from ddas_mm.data.splits import check_disjoint
-from ddas_mm.data.views import ValidationDataset, ViewDataset
+from ddas_mm.data.splits import VAL_DATASET, check_disjoint
+from ddas_mm.data.views import Chosen, ValidationDataset, ViewDataset
 from ddas_mm.errors import SettingError, check_all
-
-VAL_DATASET = 'train_cfg.policy_dataloader.dataset'
 
 
 def build_search_datasets(
@@ -52,14 +51,19 @@ def build_search_datasets(
     if val_config:
         val_source = build_dataset(_merge(val_config, train_config), VAL_DATASET)
     own = bool(set(val_config) - {'pipeline'})
-    train_indices, val_indices = choose(source, val_source, proxy, own)
-    train = ViewDataset(source, train_indices, ops, seed, paired)
-    val = ValidationDataset(val_source, val_indices, seed, 'pipeline' in val_config)
+    chosen = choose(source, val_source, proxy, own)
+    parts = [Chosen(source, chosen[0]), Chosen(val_source, chosen[1])]
     if own:
-        check_disjoint(train, val)
+        check_disjoint(*parts)
+    elif proxy.get('split_file') is not None:
+        check_disjoint(*parts, 'train_cfg.proxy.split_file')
     check_all(
-        lambda: check_images(train, 'S_train'), lambda: check_images(val, 'S_val')
+        lambda: check_images(parts[0], 'S_train'),
+        lambda: check_images(parts[1], 'S_val'),
     )
+    train = ViewDataset(source, chosen[0], ops, seed, paired)
+    val = ValidationDataset(val_source, chosen[1], seed, 'pipeline' in val_config)
+    check_scale(train, val, own)
     return train, val
 
 

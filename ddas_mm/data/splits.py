@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from ddas_mm.errors import SettingError
+
+VAL_DATASET = 'train_cfg.policy_dataloader.dataset'
 
 
 def split_indices(
@@ -36,7 +39,7 @@ def split_indices(
         raise SettingError(
             f'num_train={num_train} and num_val={num_val} (--num-train and --num-val, '
             'or train_cfg.proxy of a search config) ask for more images than the '
-            f'{size} of the training set'
+            f'{size} different ones of the training set'
         )
     rng = np.random.default_rng(seed)
     order = rng.permutation(size)
@@ -102,36 +105,58 @@ def _quantiles(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return quantiles
 
 
-def class_labels(dataset: Any) -> list[int] | None:
-    """Return the class of every image, or None where images have no single one."""
+def distinct_images(dataset: Any) -> tuple[list[int], list[int] | None]:
+    """Return the first index of each image, however often it is listed, and its class.
+
+    Two listings are of one image if they name the same file or, without files, hold the
+    same pixels. Drawn from these, no image can be in S_train and in S_val.
+
+    Returns:
+        Indices, ascending, and their classes; None where images have no single one.
+    """
+    first: dict[str, int] = {}
     labels = []
     for index in range(len(dataset)):
-        label = dataset.get_data_info(index).get('gt_label')
-        if label is None or np.ndim(label) != 0:
-            return None
-        labels.append(int(label))
-    return labels
+        info = dataset.get_data_info(index)
+        if first.setdefault(_identity(info, index), index) == index:
+            labels.append(info.get('gt_label'))
+    single = all(label is not None and np.ndim(label) == 0 for label in labels)
+    return list(first.values()), list(map(int, labels)) if single else None
 
 
-def check_disjoint(train: Any, val: Any) -> None:
+def check_disjoint(train: Any, val: Any, name: str = VAL_DATASET) -> None:
     """Check that no image is in both sets, by path or, without one, by content.
 
+    Args:
+        train: S_train.
+        val: S_val.
+        name: The setting that chose them, for the message.
+
     Raises:
-        SettingError: If an image is in both.
+        SettingError: With the number of images that are in both, and the first.
     """
-    train_images = {_identity(train.get_data_info(i)) for i in range(len(train))}
-    for index in range(len(val)):
-        image = _identity(val.get_data_info(index))
-        if image in train_images:
-            raise SettingError(
-                'S_val (train_cfg.policy_dataloader.dataset) overlaps S_train '
-                f'(train_dataloader.dataset): {image} is in both'
-            )
+    train_images = {_identity(train.get_data_info(i), -1) for i in range(len(train))}
+    images = (_identity(val.get_data_info(i), i) for i in range(len(val)))
+    both = [image for image in images if image in train_images]
+    if both:
+        raise SettingError(
+            f'S_val ({name}) overlaps S_train (train_dataloader.dataset): {len(both)} '
+            f'of its images are in both, the first is {both[0]}; take them out of one'
+        )
 
 
-def _identity(info: dict[str, Any]) -> str:
-    path = info.get('img_path')
+def _identity(info: Mapping[str, Any], index: int) -> str:
+    path, image = info.get('img_path'), info.get('img')
     if path is not None:
-        return os.path.realpath(path)
-    content = np.ascontiguousarray(info['img'])
-    return f'the image of SHA-1 {hashlib.sha1(content.data).hexdigest()}'
+        folder, name = os.path.split(os.path.abspath(path))
+        path = os.path.join(_real_folder(folder), name)
+        return os.path.realpath(path) if os.path.islink(path) else path
+    if image is not None:
+        content = np.ascontiguousarray(image)
+        return f'the image of SHA-1 {hashlib.sha1(content.data).hexdigest()}'
+    return f'image {index}'
+
+
+@cache
+def _real_folder(folder: str) -> str:
+    return os.path.realpath(folder)

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import bisect
 import copy
-import random  # noqa: TID251  the steps of mm's pipelines draw from it
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from mmengine.dataset import Compose
 
-from ddas_mm.data.pipelines import (
-    deterministic_pipeline,
-    leaf_datasets,
-    split_pipeline,
+from ddas_mm.core.space import candidate_label
+from ddas_mm.data.generators import generators_kept, seed_generators
+from ddas_mm.data.original import (
+    Probes,
+    check_given_pipeline,
+    without_random_steps,
 )
+from ddas_mm.data.pipelines import leaf_datasets, split_pipeline
 from ddas_mm.data.space import CandidateOps
 from ddas_mm.data.streams import HEAD, OPERATIONS, REFETCH, TAIL, VAL_IMAGE
 from ddas_mm.errors import SearchFailed
+from ddas_mm.ops import erasing_candidates
 from ddas_mm.registry import DATASETS, FUNCTIONS
 
 MAX_REFETCH = 1000
@@ -40,27 +43,7 @@ class ViewIndex(NamedTuple):
     policies: list[list[int]]
 
 
-def seed_generators(*key: int) -> None:
-    """Seed the global generators that mm's pipelines draw from."""
-    seed = int(np.random.SeedSequence(key).generate_state(1)[0])
-    np.random.seed(seed)  # noqa: NPY002
-    random.seed(seed)
-    torch.default_generator.manual_seed(seed)  # torch.manual_seed also queues CUDA's
-
-
-@contextmanager
-def generators_kept() -> Iterator[None]:
-    """Give the global generators back as they were: dropout draws from them too."""
-    state = np.random.get_state(), random.getstate(), torch.get_rng_state()  # noqa: NPY002
-    try:
-        yield
-    finally:
-        np.random.set_state(state[0])  # noqa: NPY002
-        random.setstate(state[1])
-        torch.set_rng_state(state[2])
-
-
-class _Subset:
+class Chosen:
     """Chosen images of a data set, with the methods that mm expects of one."""
 
     _fully_initialized = True
@@ -95,7 +78,7 @@ class _Subset:
 
 
 @DATASETS.register_module()
-class ViewDataset(_Subset):
+class ViewDataset(Chosen):
     """S_train as views: each item is ``D_0 .. D_L`` of one image.
 
     The steps before DDASAugment run once per image. All randomness derives from
@@ -125,23 +108,30 @@ class ViewDataset(_Subset):
     def __getitem__(self, item: ViewIndex) -> tuple[list[list[int]], list[Any]]:
         rng = np.random.default_rng([self.seed, REFETCH, item.epoch, item.index])
         index = item.index
+        unusable: Counter[str] = Counter()
         for _ in range(MAX_REFETCH):
-            views = self._views(index, item)
+            views = self._views(index, item, unusable)
             if views is not None:
                 return item.policies, views
             index = int(rng.integers(len(self)))
+        counts = ', '.join(f'{n} times {policy}' for policy, n in unusable.items())
         raise SearchFailed(
             f'no usable image of S_train after {MAX_REFETCH} tries: the pipeline of '
-            'train_dataloader.dataset returns None for each of them'
+            f'train_dataloader.dataset returned None {counts}; take what pushes every '
+            'box out of sight out of train_cfg.space, or lower translate_const in '
+            'train_cfg.space.constants'
         )
 
-    def _views(self, index: int, item: ViewIndex) -> list[Any] | None:
+    def _views(
+        self, index: int, item: ViewIndex, unusable: Counter[str]
+    ) -> list[Any] | None:
         leaf = self._leaf(index)
         key = item.epoch, index
         with generators_kept():
             seed_generators(self.seed, HEAD, *key)
             loaded = self.heads[leaf](self.get_data_info(index))
             if loaded is None:
+                unusable['before any policy'] += 1
                 return None
             views = []
             for view, policy in enumerate([[], *item.policies]):
@@ -152,21 +142,41 @@ class ViewDataset(_Subset):
                 seed_generators(self.seed, TAIL, *key, 0 if self.paired else view)
                 packed = self.tails[leaf](results)
                 if packed is None:
+                    unusable[self._told(policy, loaded['img'].shape[:2])] += 1
                     return None
                 views.append(packed)
         return views
 
+    def _told(self, policy: list[int], size: tuple[int, int]) -> str:
+        """Return how to speak of a policy, and of its parts that erase an image."""
+        if not policy:
+            return 'without a policy'
+        pairs = [self.ops.candidates[index] for index in policy]
+        chosen = [(op.name, level) for op, level in pairs]
+        told = 'after ' + ' and '.join(map(candidate_label, chosen))
+        erasing = erasing_candidates(chosen, self.ops.constants, *size)
+        alone = ', '.join(map(candidate_label, erasing))
+        return f'{told} ({alone} alone erases the image)' if alone else told
+
 
 @DATASETS.register_module()
-class ValidationDataset(_Subset):
+class ValidationDataset(Chosen):
     """S_val: chosen images, through deterministic steps only.
+
+    It is kept as original (paper Section 3.2).
 
     Args:
         dataset: A built mm data set.
         indices: Which of its images are S_val.
-        seed: The run's seed; matters only if the steps do draw random numbers.
+        seed: The run's seed; matters only if a step does draw random numbers.
         as_given: Whether the data set's pipeline is used as it is, instead of its
             deterministic steps.
+
+    Attributes:
+        left_out: Names of the steps that were random, or had random parts.
+
+    Raises:
+        SettingError: If a pipeline that is used as it is draws random numbers.
     """
 
     def __init__(
@@ -177,11 +187,22 @@ class ValidationDataset(_Subset):
         as_given: bool = False,
     ) -> None:
         super().__init__(dataset, indices)
-        self.seed = seed
-        self.pipelines: list[Compose] = [
-            leaf.pipeline if as_given else deterministic_pipeline(leaf.pipeline)
-            for leaf in leaf_datasets(dataset)
+        self.seed, self.as_given = seed, as_given
+        self.left_out: list[str] = []
+        self.pipelines = [
+            self._original(leaf.pipeline, number)
+            for number, leaf in enumerate(leaf_datasets(dataset))
         ]
+
+    def _original(self, pipeline: Compose, leaf: int) -> Compose:
+        mine = [i for i in range(len(self)) if self._leaf(i) == leaf]
+        probes = Probes(map(self.get_data_info, telling_images(self, mine)))
+        if self.as_given:
+            check_given_pipeline(pipeline, probes)
+            return pipeline
+        steps, left_out = without_random_steps(pipeline, probes)
+        self.left_out += left_out
+        return Compose(steps)
 
     def __getitem__(self, index: int) -> Any:
         with generators_kept():
@@ -194,6 +215,15 @@ class ValidationDataset(_Subset):
                 'or mend train_cfg.policy_dataloader.dataset.pipeline'
             )
         return packed
+
+
+def telling_images(dataset: Any, indices: Sequence[int], count: int = 4) -> list[int]:
+    """Return a few images to try on, such with instances, of all shapes there are."""
+    infos = {index: dataset.get_data_info(index) for index in indices}
+    rich = [i for i in indices if infos[i].get('instances', True)] or list(indices)
+    rich.sort(key=lambda i: infos[i].get('width', 1) / infos[i].get('height', 1))
+    places = np.linspace(0, len(rich) - 1, min(count, len(rich))).astype(int)
+    return [rich[place] for place in places]
 
 
 @FUNCTIONS.register_module()

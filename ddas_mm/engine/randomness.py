@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from mmengine.runner import Runner
 
+from ddas_mm.data.generators import seed_generators
 from ddas_mm.data.streams import STEP
-from ddas_mm.data.views import seed_generators
 
 
 def shared_seed(runner: Runner) -> int:

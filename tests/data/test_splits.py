@@ -5,11 +5,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from mmengine.registry import DATASETS
 
 from ddas_mm.data.proxy import check_proxy, choose
 from ddas_mm.data.split_file import read_split, write_split
 from ddas_mm.data.splits import check_disjoint, draw_classes, split_indices
 from ddas_mm.errors import SettingError
+from tests import toy  # noqa: F401  registers its data set
 
 
 def test_split_is_disjoint_complete_and_seeded():
@@ -56,6 +58,54 @@ def test_overlap_by_content_is_found_without_paths():
     check_disjoint(train, Images([{'img': images[2]}]))
     with pytest.raises(SettingError, match='overlaps S_train'):
         check_disjoint(train, Images([{'img': images[1].copy()}]))
+
+
+def listed_twice(tmp_path):
+    """Six files, each listed in two spellings, and one through a link."""
+    for name in 'abcdef':
+        (tmp_path / name).write_text(name)
+    (tmp_path / 'linked').symlink_to(tmp_path)
+    (tmp_path / 'one').symlink_to(tmp_path / 'a')
+    other = ['one', 'linked/b', './c', 'linked/../linked/d', 'e', 'f']
+    paths = [f'{tmp_path}/{name}' for name in [*'abcdef', *other]]
+    infos = [{'img_path': path, 'gt_label': 0} for path in paths]
+    return Images(infos)
+
+
+def arrays_twice(_):
+    images = np.random.default_rng(0).integers(0, 256, (6, 4, 4, 3), dtype=np.uint8)
+    return Images([{'img': one.copy(), 'gt_label': 0} for one in [*images, *images]])
+
+
+@pytest.mark.parametrize('make', [listed_twice, arrays_twice])
+@pytest.mark.parametrize(
+    'proxy',
+    [
+        dict(num_train=3, num_val=3),
+        dict(),
+        dict(num_classes=1, train_per_class=3, val_per_class=3),
+    ],
+)
+def test_images_that_are_listed_twice_are_in_one_part_alone(tmp_path, make, proxy):
+    images = make(tmp_path)
+    for seed in range(8):
+        parts = choose(images, images, {**proxy, 'seed': seed}, own=False)
+        train, val = ({index % 6 for index in part} for part in parts)
+        assert len(train) == len(parts[0])
+        assert len(train | val) == 6
+        assert not train & val
+    with pytest.raises(SettingError, match='has 6 different ones'):
+        choose(images, images, dict(num_train=4, num_val=3), own=False)
+
+
+def test_overlapping_data_sets_are_split_by_their_images():
+    one = dict(type='ToyDataset', pipeline=[])
+    other = dict(type='ToyDataset', pipeline=[], indices=list(range(4)))
+    both = DATASETS.build(dict(type='ConcatDataset', datasets=[one, other, one]))
+    train, val = choose(both, both, dict(seed=0), own=False)
+    assert (len(both), len(train), len(val)) == (52, 16, 8)
+    images = [both.get_data_info(index)['img'].tobytes() for index in [*train, *val]]
+    assert len(set(images)) == 24
 
 
 def test_classes_are_drawn_with_as_many_images_each():

@@ -5,14 +5,15 @@ import random  # noqa: TID251  mm's steps draw from it
 import numpy as np
 import pytest
 import torch
+from mmcv.transforms import BaseTransform
 from mmengine.dataset import ConcatDataset
 from mmengine.registry import DATASETS
 
 from ddas_mm.data import DDASAugment, ValidationDataset, ViewDataset
-from ddas_mm.data.pipelines import deterministic_pipeline, split_pipeline
+from ddas_mm.data.pipelines import split_pipeline
 from ddas_mm.data.space import CandidateOps, build_space
 from ddas_mm.data.views import ViewIndex
-from ddas_mm.errors import SettingError
+from ddas_mm.errors import SearchFailed, SettingError
 from tests import toy
 
 SPACE = build_space(dict(table='classification', ops=toy.OPS, levels=[6], depth=1))
@@ -186,15 +187,44 @@ def test_s_val_is_kept_as_original():
         assert torch.equal(dataset[index]['inputs'], expected)
 
 
-def test_random_steps_that_give_size_must_be_replaced_by_the_user():
-    import mmpretrain.datasets.transforms as mmpretrain_transforms
+class NothingInSight(BaseTransform):
+    """Gives nothing for inverted images, whose dark half is bright."""
 
-    source = build()
-    source.pipeline.transforms.insert(
-        1, mmpretrain_transforms.RandomResizedCrop(scale=8)
+    def transform(self, results):
+        return None if results['img'].mean() > 128 else results
+
+
+def test_policies_without_any_usable_image_are_named(monkeypatch):
+    monkeypatch.setattr('ddas_mm.data.views.MAX_REFETCH', 7)
+    source = build([*PIPELINE[:1], NothingInSight(), *PIPELINE[1:]])
+    dataset = ViewDataset(source, range(9), CandidateOps(SPACE), seed=0)
+    views_of(dataset, policies=[[IDENTITY]])
+    with pytest.raises(SearchFailed, match='None 7 times after Invert; take') as failed:
+        views_of(dataset)
+    assert 'Identity' not in str(failed.value)
+
+
+def test_candidates_that_erase_an_image_alone_are_named(monkeypatch):
+    monkeypatch.setattr('ddas_mm.data.views.MAX_REFETCH', 5)
+    space = dict(table='detection', ops=('Equalize', 'TranslateX_BBox'), levels=(6,))
+    ops = CandidateOps(build_space(space))
+    boxes = np.array([[1.0, 1, 6, 6]])
+
+    def load(results):
+        return {**results, 'gt_bboxes': boxes.copy()}
+
+    def keep(results):
+        return results if len(results['gt_bboxes']) else None
+
+    source = build([load, *PIPELINE[:1], keep, *PIPELINE[1:]])
+    dataset = ViewDataset(source, range(9), ops, seed=0)
+    views_of(dataset, policies=[[0, 0]])
+    message = (
+        r'5 times after TranslateX_BBox 6 and Equalize '
+        r'\(TranslateX_BBox 6 alone erases the image\)'
     )
-    with pytest.raises(SettingError, match='policy_dataloader.dataset.pipeline'):
-        deterministic_pipeline(source.pipeline)
+    with pytest.raises(SearchFailed, match=message):
+        views_of(dataset, policies=[[0, 0], [1, 0]])
 
 
 @pytest.mark.parametrize('count', [0, 2])

@@ -13,6 +13,7 @@ from mmengine.config import Config
 
 from ddas_mm.command_line import is_first_process
 from ddas_mm.data.sources import build_dataset
+from ddas_mm.data.splits import distinct_images
 from ddas_mm.engine.checks import check_followed
 from ddas_mm.engine.config_file import init_scope, read_config
 from ddas_mm.engine.data_root import set_data_root
@@ -98,7 +99,8 @@ def _plan(args: argparse.Namespace, marked: Config) -> SearchPlan:
     if num_train is None or num_val is None:
         init_scope(marked)
         dataset = build_dataset(search_dataset(marked, []), 'train_dataloader.dataset')
-        num_train, num_val = fitted_sizes(paper, len(dataset), num_train, num_val)
+        size = len(distinct_images(dataset)[0])
+        num_train, num_val = fitted_sizes(paper, size, num_train, num_val)
     _, variable, *_ = VARIABLES.get(args.launcher, (None, ''))
     return replace(
         paper,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ddas_mm.engine.derive.marking import Step
@@ -15,7 +15,7 @@ from ddas_mm.type_names import type_name
 REPEATING = ('RepeatDataset', 'ClassBalancedDataset')
 # Steps that need other images than the one they are given.
 MIXING = ('Mosaic', 'MixUp', 'CopyPaste', 'CachedMosaic', 'CachedMixUp')
-SIZE_WORDS = ('Crop', 'Resize', 'Choice', 'Affine')
+SIZE_WORDS = ('Crop', 'Resize', 'Choice', 'Affine', 'Scale', 'Size')
 
 
 def searchable(dataset: Mapping[str, Any], changes: list[str]) -> dict[str, Any]:
@@ -94,20 +94,42 @@ def val_pipeline(
     """
     names = [type_name(step) for step in pipeline]
     place = names.index(AUGMENT)
-    sizes = [name for name in names[place + 1 :] if _gives_size_at_random(name)]
+    tail = pipeline[place + 1 :]
+    sizes = [s for s in tail if any(map(_gives_size_at_random, _types(s)))]
     if not sizes:
         return None
     if evaluation is None:
         raise SettingError(
-            f'{sizes[0]} gives training images a random size, and the config has '
-            'neither val_dataloader nor test_dataloader to take the size of S_val '
-            'from; set train_cfg.policy_dataloader.dataset.pipeline in a search config'
+            f'{type_name(sizes[0])} gives training images a random size, and the '
+            'config has neither val_dataloader nor test_dataloader to take the size of '
+            'S_val from; set train_cfg.policy_dataloader.dataset.pipeline in a search '
+            'config'
         )
     return [
         *(step for step in pipeline[:place] if 'Random' not in type_name(step)),
         *(step for step in evaluation if _is_plain(type_name(step))),
+        *_middle_crop(tail),
         *(step for step in pipeline if type_name(step).startswith('Pack')),
     ]
+
+
+def _middle_crop(tail: Sequence[Step]) -> list[Step]:
+    """Return the crop that lets mmseg's preprocessor stack the images of S_val."""
+    crops = [step['crop_size'] for step in tail if type_name(step) == 'RandomCrop']
+    if not crops or type_name(tail[-1]) != 'PackSegInputs':
+        return []
+    height, width = crops[-1]
+    return [{'type': 'CenterCrop', 'crop_size': (width, height), 'auto_pad': True}]
+
+
+def _types(settings: Any) -> Iterator[str]:
+    """Yield the types of a step and of those that it holds."""
+    if isinstance(settings, Mapping):
+        yield type_name(settings)
+        settings = list(settings.values())
+    if isinstance(settings, (list, tuple)):
+        for part in settings:
+            yield from _types(part)
 
 
 def _gives_size_at_random(name: str) -> bool:
