@@ -13,6 +13,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor
 
 from ddas_mm.core import PolicyParams
+from ddas_mm.data.contents import describe
 from ddas_mm.data.loaders import build_val_loader, build_view_loader, check_loader
 from ddas_mm.data.prefetch import prefetched
 from ddas_mm.data.proxy import check_proxy
@@ -31,6 +32,7 @@ from ddas_mm.engine.outputs import log_steps, take_over_log
 from ddas_mm.engine.randomness import seed_step, shared_seed
 from ddas_mm.engine.step_log import StepLog, StepRecord
 from ddas_mm.engine.update import base_rate
+from ddas_mm.engine.val_batches import check_val_batches, drop_batch_augments
 from ddas_mm.errors import check_all, check_integer, check_kind
 from ddas_mm.registry import LOOPS
 
@@ -143,11 +145,17 @@ class DDASLoop(EpochBasedTrainLoop):
         warning = find_erasing(self.space, train)
         if warning is not None:
             self.runner.logger.warning(warning)
+        for part, name in ((train, 'S_train'), (val, 'S_val')):
+            self.runner.logger.info(describe(part, name))
+        if val.left_out:
+            self.runner.logger.info(
+                f'S_val passes no random steps: without {", ".join(val.left_out)}'
+            )
         self.runner.logger.info(
-            f'DDAS search: {len(train)} images in S_train, {len(val)} in S_val, '
-            f'K = {len(self.space)} candidates of table {self.space.table!r}, '
-            f'N_o = {self.space.depth}, L = {self.num_policies}, {self.max_epochs} '
-            f'epochs of {len(self.dataloader)} steps'
+            f'DDAS search: K = {len(self.space)} candidates of table '
+            f'{self.space.table!r}, N_o = {self.space.depth}, L = '
+            f'{self.num_policies}, {self.max_epochs} epochs of '
+            f'{len(self.dataloader)} steps'
         )
 
     def run(self) -> torch.nn.Module:
@@ -171,6 +179,13 @@ class DDASLoop(EpochBasedTrainLoop):
         module = model.module if is_model_wrapper(model) else model
         check_optimizer(optim_wrapper)
         check_model(module)
+        dropped = drop_batch_augments(module)
+        if dropped:
+            self.runner.logger.warning(
+                f'{", ".join(dropped)} of mini-batches are left out of the search: '
+                'S_val, which they would change too, is kept as original'
+            )
+        check_val_batches(module, self.val_loader)
         if self.channels_last:
             weights_last(module)
         if self.compile:

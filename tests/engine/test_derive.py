@@ -9,18 +9,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import mmengine.registry
+import numpy as np
 import pytest
 import torch
+from mmcv.transforms import Compose
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import init_default_scope
+from mmengine.registry import MODELS, init_default_scope
 
 from ddas_mm.engine.checks import check_optimizer
 from ddas_mm.engine.config_text import config_text
 from ddas_mm.engine.derive.config import derive_search
+from ddas_mm.engine.derive.data import val_pipeline
 from ddas_mm.engine.derive.marking import mark_training
 from ddas_mm.engine.derive.plan import PAPER, fitted_sizes
 from ddas_mm.engine.derive.schedule import rate_and_batch, scaled_schedule
+from ddas_mm.engine.val_batches import drop_batch_augments
 from ddas_mm.errors import SettingError
 from ddas_mm.type_names import type_name
 from tests import toy
@@ -117,6 +121,44 @@ def test_random_size_without_an_evaluation_is_refused():
     config.val_dataloader = config.test_dataloader = None
     with pytest.raises(SettingError, match='RandomResizedCrop .*policy_dataloader'):
         derived(config)
+
+
+def test_random_sizes_inside_wrappers_count_too():
+    config = training(RETINANET)
+    pipeline = config.train_dataloader.dataset.pipeline
+    random_size = dict(type='RandomResize', scale=(160, 160), ratio_range=(0.5, 2))
+    albu = dict(type='Albu', transforms=[dict(type='RandomScale')])
+    for wrapper in (dict(type='RandomApply', transforms=[random_size]), albu):
+        config.train_dataloader.dataset.pipeline = [*pipeline[:2], wrapper]
+        found = derived(config).train_cfg.policy_dataloader.dataset.pipeline
+        assert types(found)[2] == 'Resize'
+
+
+def test_segmentation_maps_of_s_val_are_cut_to_the_size_of_the_crops_in_training():
+    load = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
+    crop = dict(type='RandomCrop', crop_size=(6, 10))
+    pack = dict(type='PackSegInputs')
+    size = dict(type='Resize', scale=(20, 8), keep_ratio=True)
+    augment = dict(type='ddas_mm.DDASAugment')
+    pipeline = val_pipeline(
+        [*load, augment, crop, pack], [load[0], size, load[1], pack]
+    )
+    assert types(pipeline)[3:] == ['CenterCrop', 'PackSegInputs']
+    steps = Compose(pipeline[2:4])
+    for height, width in ((8, 30), (30, 8), (16, 16)):
+        image = np.full((height, width, 3), 7, np.uint8)
+        made = steps({'img': image, 'gt_seg_map': image[..., 0]})
+        assert made['img'].shape == (6, 10, 3)
+        assert ((made['gt_seg_map'] == 255) == (made['img'][..., 0] == 0)).all()
+
+
+def test_mixing_with_probabilities_leaves_a_model_that_can_be_built():
+    config = training('mmpretrain/resnet/resnet18_8xb32_in1k.py')
+    mixing = [dict(type='Mixup', alpha=0.8), dict(type='CutMix', alpha=1.0)]
+    config.model.train_cfg = dict(augments=mixing, probs=[0.5, 0.5])
+    init_default_scope('mmpretrain')
+    model = MODELS.build(derived(config).model)
+    assert drop_batch_augments(model) == ['Mixup', 'CutMix']
 
 
 def test_schedule_keeps_its_shape():

@@ -73,7 +73,6 @@ def derive_search(marked: Config, plan: SearchPlan, retrain: str) -> Config:
     for name in ('val', 'test'):
         for part in ('dataloader', 'cfg', 'evaluator'):
             config[f'{name}_{part}'] = None
-    _drop_batch_augments(config, changes)
     _fit_runtime(config, plan, retrain, changes)
     config.derived_from = {
         'config': str(marked.filename),
@@ -136,22 +135,6 @@ def _loop(config: Config, plan: SearchPlan, amp: bool) -> dict[str, Any]:
         'policy_dataloader': val_loader,
         'amp': amp,
     }
-
-
-def _drop_batch_augments(config: Config, changes: list[str]) -> None:
-    """Take out what mixes or resizes whole mini-batches: S_val is kept as original."""
-    model = config.get('model') or {}
-    holders = [model.get('train_cfg'), model.get('data_preprocessor')]
-    holders.append(config.get('data_preprocessor'))
-    for holder in holders:
-        for key in ('augments', 'batch_augments'):
-            settings = (holder or {}).get(key)
-            settings = settings if isinstance(settings, list) else [settings or {}]
-            kept = [s for s in settings if type_name(s).startswith('BatchFixedSizePad')]
-            dropped = [type_name(s) for s in settings if s and s not in kept]
-            if dropped:
-                holder[key] = kept or None
-                changes.append(f'{", ".join(dropped)} of mini-batches are left out')
 
 
 def _fit_runtime(
