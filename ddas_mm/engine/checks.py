@@ -133,10 +133,8 @@ def check_any_run(runner: Runner) -> None:
             check_keys('default_hooks.checkpoint', hook.args, names)
     settings = runner.optim_wrapper
     if isinstance(settings, dict) and 'constructor' not in settings:
-        optimizer = settings.get('optimizer') or {}
-        name = optimizer.get('type')
-        # as it will be built: from the default scope, or that of a base config
-        with OPTIMIZERS.switch_scope_and_registry(optimizer.get('_scope_')) as registry:
+        name = (settings.get('optimizer') or {}).get('type')
+        with OPTIMIZERS.switch_scope_and_registry(None) as registry:  # the default's
             if isinstance(name, str) and registry.get(name) is None:
                 raise SettingError(
                     f'optim_wrapper.optimizer.type {name!r} is not a known optimiser'

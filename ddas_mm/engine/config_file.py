@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import ModuleType
 
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -22,13 +23,17 @@ def read_config(path: str | os.PathLike[str]) -> Config:
         what = 'is a folder' if Path(path).is_dir() else 'does not exist'
         raise SettingError(f'config file {str(path)!r} {what}')
     try:
-        return Config.fromfile(path)
+        config = Config.fromfile(path)
     except Exception as error:
         reason = ' '.join(str(error).split()) or 'no reason given'
         raise SettingError(
             f'config file {str(path)!r} cannot be read: '
             f'{type(error).__name__}: {reason}'
         ) from error
+    for name, value in list(dict.items(config._cfg_dict)):  # imports nothing yet
+        if isinstance(value, ModuleType):  # left in pure-Python configs; no copy of it
+            config.pop(name)
+    return config
 
 
 def init_scope(config: Config) -> None:

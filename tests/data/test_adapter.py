@@ -249,7 +249,7 @@ def test_views_of_arrays_are_augmented_like_their_copies(space, view):
             np.testing.assert_array_equal(results[0][key], results[1][key])
 
 
-@pytest.mark.parametrize('op', [('Equalize', None), ('TranslateX_BBox', 10)])
+@pytest.mark.parametrize('op', [('Solarize', 4), ('TranslateX_BBox', 10)])
 def test_whole_numbers_in_float32_are_moved_as_uint8_and_stay_float32(op):
     """As to_float32=True loads them, for later steps that ask for it."""
     whole = sample_of()

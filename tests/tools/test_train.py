@@ -28,12 +28,11 @@ def training(work_dir, policy=POLICY, **changes):
     [
         dict(type='Lamb', lr=0.1),
         dict(type='mmpretrain.LARS', lr=0.1),
-        dict(type='LARS', lr=0.1, _scope_='mmpretrain'),
     ],
 )
 def test_optimiser_of_another_package_trains(tmp_path, optimizer):
-    scope = None if '.' in optimizer['type'] or '_scope_' in optimizer else 'mmpretrain'
-    config = training(tmp_path, default_scope=scope or 'mmengine')
+    scope = 'mmengine' if '.' in optimizer['type'] else 'mmpretrain'
+    config = training(tmp_path, default_scope=scope)
     config.optim_wrapper.optimizer = optimizer
     run(config)
     assert (tmp_path / 'epoch_1.pth').is_file()
