@@ -114,6 +114,19 @@ def test_vanished_boxes_take_along_what_is_theirs(make):
     assert len(results['gt_masks']) == len(results['gt_bboxes_labels']) == 3
 
 
+def test_operations_act_in_order_and_what_any_of_them_moved_out_vanishes():
+    names = ['TranslateX_BBox', 'FlipLR_BBox', 'Invert']
+    constants = dict(translate_const=8, fill=0)
+    space = dict(table='detection', ops=names, levels=[10], constants=constants)
+    ops, results = CandidateOps(build_space(space)), sample_of()
+    shifted = np.zeros_like(results['img'])
+    shifted[:, : W - 8] = results['img'][:, 8:]
+    for last, expected in ((1, shifted[:, ::-1]), (2, 255 - shifted)):
+        done = ops.apply(results, [0, last], Script())
+        np.testing.assert_array_equal(done['img'], expected)
+        assert len(done['gt_bboxes']) == 2  # of three
+
+
 def test_less_than_a_pixel_vanishes_only_where_something_moved():
     results = sample_of([[3.0, 3.0, 3.5, 9.0], [2.0, 2.0, 3.0, 3.0]])
     assert len(apply(results, 'Invert')['gt_bboxes']) == 2
