@@ -107,6 +107,16 @@ def _seed_like_mmengine(worker):
     torch.manual_seed(7 + worker)
 
 
+def test_ranks_and_steps_draw_apart(monkeypatch):
+    drawn = []
+    for rank, step in ((0, 0), (1, 0), (0, 1)):
+        monkeypatch.setattr('ddas_mm.data.clock.get_rank', lambda rank=rank: rank)
+        CLOCK.reset()
+        CLOCK.set(step, 2)
+        drawn.append(CLOCK.generator().random())
+    assert len(set(drawn)) == 3
+
+
 def test_two_transforms_of_one_worker_draw_apart():
     first, second = augment_of(0.5), augment_of(0.5)
     kinds = [run_epoch(loader_of(augment, 0)) for augment in (first, second)]

@@ -21,6 +21,16 @@ def test_split_is_disjoint_complete_and_seeded():
     assert split_indices(100, 60, 40, seed=6) != (train, val)
 
 
+def test_seed_of_the_proxy_decides_whether_or_not_s_val_is_a_set_of_its_own():
+    images = photographs(40)
+    for own in (False, True):
+        drawn = [
+            choose(images, images, dict(num_train=9, num_val=9, seed=seed), own)
+            for seed in (1, 1, 2)
+        ]
+        assert drawn[0] == drawn[1] != drawn[2]
+
+
 def test_classes_are_in_proportion():
     labels = np.repeat([0, 1, 2], [500, 300, 200])
     train, val = split_indices(1000, 100, 50, seed=0, labels=labels)

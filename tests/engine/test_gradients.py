@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from ddas_mm.engine.checks import check_model
 from ddas_mm.engine.network import compute_loss
+from ddas_mm.errors import SettingError
 from tests import toy
 
 RATE = 0.05  # of parameters that have no rate of their own
@@ -80,12 +82,14 @@ def test_search_step_equals_autograd_through_the_update(tmp_path, rates):
     loop.search_step(batches[0]['views'], batches[0]['policies'], next(val_batches))
     batch, val_batch = batches[1], next(val_batches)  # momentum is there by now
     (op_grad, total_grad, alignments), stepped = unrolled(loop, batch, val_batch, rates)
+    plain = compute_loss(loop.runner.model, dict(batch['views'][0]))[0].item()
     loop.search_step(batch['views'], batch['policies'], val_batch)
     normaliser = alignments.abs().sum() / 0.2  # Z_g, eta_0 the largest rate
     exact = {'rtol': 1e-7, 'atol': 1e-12}
     found = loop.policy.alpha_op.grad, loop.policy.alpha_total.grad
     torch.testing.assert_close(found[0], op_grad / normaliser, **exact)
     torch.testing.assert_close(found[1], total_grad / normaliser, **exact)
+    assert loop.step_log.read()[-1]['loss'] == pytest.approx(plain, rel=1e-12)
     for param, expected in zip(loop.runner.model.parameters(), stepped, strict=True):
         torch.testing.assert_close(param.detach(), expected.detach(), **exact)
 
@@ -115,6 +119,29 @@ def test_s_val_is_normalised_by_its_batch_as_in_training(tmp_path):
     names = [name for name, p in model.named_parameters() if p.requires_grad]
     found = dict(zip(names, loop.gradients.grad_parts, strict=True))['conv.weight']
     torch.testing.assert_close(found / RATE, expected)
+
+
+def test_views_and_s_val_are_preprocessed_as_in_training(tmp_path):
+    loop, seen = build_loop(tmp_path), []
+    preprocessor = loop.runner.model.data_preprocessor
+    original = preprocessor.forward
+
+    def forward(data, training=False):
+        seen.append(training)
+        return original(data, training)
+
+    preprocessor.forward = forward
+    batch = next(iter(loop.dataloader))
+    loop.search_step(batch['views'], batch['policies'], next(iter(loop.val_loader)))
+    assert seen == [True] * 5
+
+
+def test_network_of_two_dtypes_is_refused():
+    mixed = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.Linear(1, 1).double())
+    with pytest.raises(SettingError, match='must share one dtype'):
+        check_model(mixed)
+    mixed[1].requires_grad_(False)
+    check_model(mixed)
 
 
 def test_parameter_without_gradient_counts_as_zero(tmp_path):

@@ -28,7 +28,9 @@ def test_search_leaves_a_policy_of_one_row_per_epoch(tmp_path):
     assert len(schedule) == 3
     last = runner.train_loop.policy  # the last row is the state after the last step
     np.testing.assert_array_equal(schedule.op_probs[-1], last.op_probs.detach().numpy())
-    assert schedule.total_prob_raw[-1] == last.total_prob.item()
+    raw = schedule.total_prob_raw
+    assert raw[-1] == last.total_prob.item()
+    np.testing.assert_allclose(schedule.total_prob[1:], (raw[1:] + raw[:-1]) / 2)
     assert (schedule.op_probs[0] != schedule.op_probs[1]).any()
     record = schedule.search
     assert (record['epochs'], record['steps'], record['skipped_steps']) == (3, 9, 0)
@@ -141,8 +143,47 @@ def test_resume_of_another_search_is_refused(
         search(tmp_path, **changes)
 
 
+def test_resume_with_another_number_of_processes_is_refused(
+    tmp_path, checkpoint, monkeypatch
+):
+    monkeypatch.setattr(Runner, 'world_size', 2)
+    changes = {'resume': True, 'load_from': checkpoint}
+    with pytest.raises(SettingError, match=r'number of processes \(1, now 2\)'):
+        search(tmp_path, **changes)
+
+
+def test_skipped_steps_are_counted_on_after_a_resume(tmp_path, checkpoint):
+    state = torch.load(checkpoint, weights_only=False)
+    state['ddas']['skipped_steps'] = 7
+    torch.save(state, tmp_path / 'epoch_1.pth')
+    search(tmp_path, resume=True, load_from=str(tmp_path / 'epoch_1.pth'))
+    assert read_policy(tmp_path / 'policy.json').search['skipped_steps'] == 7
+
+
+def test_settings_reach_data_and_policy(tmp_path):
+    options = {
+        'train_cfg.paired': True,
+        'train_cfg.betas': (0.8, 0.9),
+        'train_cfg.proxy.num_train': 10,
+        'train_dataloader.drop_last': True,
+    }
+    runner = toy.build_runner(tmp_path, **options)
+    loop = runner.build_train_loop(runner._train_loop)
+    assert loop.dataloader.dataset.paired
+    for adam in (loop.policy.op_optimizer, loop.policy.total_optimizer):
+        assert adam.betas == (0.8, 0.9)
+    assert len(loop.dataloader) == len(list(loop.dataloader)) == 2  # of 4 images
+
+
 def test_log_shows_the_policy_moving(tmp_path):
-    search(tmp_path, log_level='INFO')
+    runner = search(tmp_path, log_level='INFO')
+    probs = runner.train_loop.policy.op_probs.detach().numpy()
+    scalars = runner.message_hub.log_scalars
+    for name, value in (
+        ('top_prob', probs.max()),
+        ('entropy', -(probs * np.log(probs)).sum()),
+    ):
+        assert scalars[f'train/ddas/{name}'].current() == pytest.approx(value)
     log = next(tmp_path.glob('*/*.log')).read_text()
     values = re.findall(r'ddas/total_prob: ([\d.]+)', log)
     assert len(set(values)) > 1

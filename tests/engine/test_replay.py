@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from ddas_mm.data.clock import CLOCK
+from ddas_mm.data.find import find_augments
 from ddas_mm.engine.cli import run_tool
 from ddas_mm.errors import SettingError
 from tests.ranks import run_ranks
@@ -260,6 +261,30 @@ def counts_of_rank(work_dir):
 def test_log_counts_the_images_of_all_ranks(tmp_path):
     counted, _ = run_ranks(2, counts_of_rank, tmp_path)
     assert counted == [(str(SIZE), str(SIZE)), ('0', str(SIZE)), ('0', str(SIZE))]
+
+
+def test_images_of_before_the_training_are_not_counted(tmp_path):
+    dataset = Apart()
+    (step,) = find_augments(dataset)
+    step.counts.add(True)
+    _, log = train(tmp_path, dataset, dict(by_epoch=True, max_epochs=2))
+    assert f'DDAS: {SIZE} of {SIZE} images augmented' in log
+
+
+def test_augmented_validation_is_told(tmp_path):
+    validation = dict(
+        val_dataloader=dict(
+            batch_size=1,
+            num_workers=0,
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            dataset=halves(),
+        ),
+        val_cfg=dict(),
+        val_evaluator=[],
+    )
+    once = dict(by_epoch=True, max_epochs=1, val_begin=2)
+    _, log = train(tmp_path, halves(), once, **validation)
+    assert 'pipeline of val_dataloader holds a DDASAugment' in log
 
 
 def test_two_transforms_in_one_pipeline_draw_apart_and_are_counted(tmp_path):

@@ -167,6 +167,17 @@ def test_named_checkpoint_must_be_there_and_whole(tmp_path):
         prepare_resume(config)
 
 
+@pytest.mark.parametrize(('given', 'taken'), [(None, 3), (4, 4)])
+def test_seed_of_the_checkpoint_is_taken_where_the_config_has_none(
+    tmp_path, given, taken
+):
+    torch.save({'state_dict': {}, 'meta': {'seed': 3}}, tmp_path / 'a.pth')
+    config = Config(dict(resume=True, load_from=str(tmp_path / 'a.pth')))
+    config.randomness = dict(seed=given)
+    prepare_resume(config)
+    assert config.randomness.seed == taken
+
+
 FACTS = {'randomness.seed': 3, 'number of processes': 2, 'train_cfg.space': ('A', 'B')}
 UNFIT = {
     'training': ({}, 'a.pth is no checkpoint of a search'),

@@ -171,6 +171,14 @@ def test_channels_last_reaches_weights_gradients_states_and_images(tmp_path, opt
         assert tensor.is_contiguous(memory_format=torch.channels_last)
 
 
+@pytest.mark.parametrize('amp', [True, False])
+def test_amp_computes_losses_in_bfloat16(tmp_path, amp):
+    loop, seen = prepared(tmp_path, **{'train_cfg.amp': amp}), set()
+    loop.runner.model.conv.register_forward_hook(lambda *args: seen.add(args[2].dtype))
+    state_after_steps(loop)
+    assert seen == {torch.bfloat16 if amp else torch.float32}
+
+
 @pytest.mark.slow
 def test_bfloat16_and_compile_go_together(tmp_path):
     options = {'train_cfg.compile': True, 'train_cfg.amp': True}
