@@ -112,7 +112,7 @@ def assert_alignment_is_exact(loop):
     loop.search_step(first['views'], first['policies'], next(val_batches))
     val_batch = next(val_batches)
     expected = alignments_by_difference(loop, batch, val_batch)
-    assert expected.abs().max() > 1e-3
+    assert expected.abs().max() > 1e-4  # far above the tolerance
     for view, data in enumerate(batch['views']):
         loop.gradients.of_view(view, data)
     loop.gradients.step_with(WEIGHTS)
