@@ -64,7 +64,7 @@ setup(
     license='Apache-2.0',
     packages=find_packages(include=['ddas_mm', 'ddas_mm.*']),
     cmdclass={'build_py': BuildWithMim},
-    package_data={'ddas_mm.visualization': ['*.jinja']},
+    package_data={'ddas_mm.outcome': ['*.jinja']},
     python_requires='>=3.10',
     # Neither torch nor an mm package: a project has one of the two stacks already
     # (requirements/mminstall.txt, requirements/mminstall_classic.txt).

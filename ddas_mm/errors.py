@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import msgspec
 
 T = TypeVar('T')
+
+
 # msgspec speaks of JSON's types, our users of Python's.
 JSON_WORDS = (
     ('Expected', 'must be'),

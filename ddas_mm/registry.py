@@ -15,8 +15,6 @@ from mmengine.registry import Registry
 
 from ddas_mm.errors import SettingError, check_keys
 
-_DATA, _ENGINE, _MODELS = ['ddas_mm.data'], ['ddas_mm.engine'], ['ddas_mm.models']
-
 
 class CheckedRegistry(Registry):
     """A registry whose classes name a setting that they do not know, or miss."""
@@ -57,10 +55,22 @@ def _child(name: str, locations: list[str]) -> Registry:
     )
 
 
-DATASETS = _child('DATASETS', _DATA)
-DATA_SAMPLERS = _child('DATA_SAMPLERS', _DATA)
-FUNCTIONS = _child('FUNCTIONS', _DATA)
-TRANSFORMS = _child('TRANSFORMS', _DATA)
-HOOKS = _child('HOOKS', _ENGINE)
-LOOPS = _child('LOOPS', _ENGINE)
-MODELS = _child('MODELS', _MODELS)
+DATASETS = _child('DATASETS', ['ddas_mm.datasets', 'ddas_mm.search'])
+
+
+DATA_SAMPLERS = _child('DATA_SAMPLERS', ['ddas_mm.search'])
+
+
+FUNCTIONS = _child('FUNCTIONS', ['ddas_mm.search'])
+
+
+TRANSFORMS = _child('TRANSFORMS', ['ddas_mm.augment'])
+
+
+HOOKS = _child('HOOKS', ['ddas_mm.hook'])
+
+
+LOOPS = _child('LOOPS', ['ddas_mm.search'])
+
+
+MODELS = _child('MODELS', ['ddas_mm.models'])

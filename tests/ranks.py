@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 # neither the threads nor the devices of the test process.
 CONTEXT = multiprocessing.get_context('forkserver')
 CONTEXT.set_forkserver_preload(
-    ['tests.toy', 'ddas_mm.engine.cli', 'torchvision', 'matplotlib.pyplot']
+    ['tests.toy', 'ddas_mm.cli.run', 'torchvision', 'matplotlib.pyplot']
 )
 
 

@@ -11,8 +11,8 @@ from mmengine.registry import DATASETS, MODELS, TRANSFORMS
 from mmengine.runner import Runner
 from torch import nn
 
-from ddas_mm.core import PolicySchedule, policy_to_dict
-from ddas_mm.data.space import build_space
+from ddas_mm.augment.candidates import build_space
+from ddas_mm.policy import PolicySchedule, policy_to_dict
 
 SIZE, BATCH = 24, 4
 SPACE = build_space(dict(table='classification', ops=['Invert', 'FlipUD'], depth=1))

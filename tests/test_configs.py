@@ -11,10 +11,11 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import LOOPS, TRANSFORMS, init_default_scope
 
-from ddas_mm.core import SearchSpace
-from ddas_mm.data.space import CandidateOps, build_space
-from ddas_mm.engine.emit import find_dicts, find_retrain_config, read_retrain_config
+from ddas_mm.augment.candidates import CandidateOps, build_space
+from ddas_mm.config import find_dicts
 from ddas_mm.ops import get_op
+from ddas_mm.outcome.emit import find_retrain_config, read_retrain_config
+from ddas_mm.policy import SearchSpace
 
 ROOT = Path(__file__).parents[1] / 'configs'
 SEARCHES = sorted(ROOT.glob('*.py'))

@@ -50,8 +50,8 @@ def test_search_runs_from_the_wheel_alone(wheel, tmp_path):
 IMPORTING = """
 import runpy, shlex, sys
 from pathlib import Path
-from ddas_mm.engine.environment import tool_path
-from ddas_mm.engine.report import commands
+from ddas_mm.files import tool_path
+from ddas_mm.outcome.report import commands
 for name in ('compare', 'sanity_check', 'export_policy'):
     runpy.run_path(sys.argv[1] + f'/tools/analysis_tools/{name}.py')
 import tools

@@ -5,7 +5,7 @@ from mmcv.transforms import Resize
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
-from ddas_mm.type_names import find_dicts, type_name
+from ddas_mm.config import find_dicts, type_name
 
 NAMES = {
     'text': ('Resize', 'Resize'),

@@ -7,7 +7,7 @@ import mmengine.runner.runner
 import pytest
 from mmengine.config import Config
 
-from ddas_mm.engine.cli import run_tool
+from ddas_mm.cli.run import run_tool
 
 REMOVED = object()
 

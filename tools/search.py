@@ -6,17 +6,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ddas_mm.engine.cli import (
+from ddas_mm.cli.leftovers import nothing_left_on_error
+from ddas_mm.cli.run import (
     apply_train_arguments,
     load_config,
     run,
     run_tool,
     train_parser,
 )
-from ddas_mm.engine.derive import add_derive_arguments, derive_from_arguments
-from ddas_mm.engine.leftovers import nothing_left_on_error
+from ddas_mm.config import type_name
+from ddas_mm.derive import add_derive_arguments, derive_from_arguments
 from ddas_mm.errors import SettingError
-from ddas_mm.type_names import type_name
 
 EXAMPLES = """examples:
   python tools/search.py configs/ddas_retinanet_r50_coco.py

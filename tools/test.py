@@ -9,15 +9,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from mmengine.config import Config
 from mmengine.evaluator import DumpResults
 
-from ddas_mm.command_line import ToolParser
-from ddas_mm.engine.cli import (
-    add_common_arguments,
-    build_runner,
-    load_config,
-    run_tool,
-)
+from ddas_mm.cli.parser import ToolParser
+from ddas_mm.cli.run import add_common_arguments, build_runner, load_config, run_tool
+from ddas_mm.config import type_name
 from ddas_mm.errors import SettingError
-from ddas_mm.type_names import type_name
 
 EXAMPLES = """examples:
   python tools/test.py CONFIG work_dirs/run/epoch_12.pth

@@ -7,15 +7,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mmengine.config import Config
 
-from ddas_mm.engine.cli import (
+from ddas_mm.cli.run import (
     apply_train_arguments,
     load_config,
     run,
     run_tool,
     train_parser,
 )
+from ddas_mm.config import type_name
 from ddas_mm.errors import SettingError
-from ddas_mm.type_names import type_name
 
 EXAMPLES = """examples:
   python tools/train.py work_dirs/ddas_retinanet_r50_coco/retrain_retinanet_r50_coco.py

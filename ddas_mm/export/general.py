@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ddas_mm.export.wanted import Call, Make, Table, Wanted, alone
+from ddas_mm.export.candidate import Call, Make, Table, Wanted, alone
 
 
 def _signs(op: Wanted) -> tuple[int, ...]:

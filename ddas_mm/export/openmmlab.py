@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ddas_mm.export.wanted import Call, Make, Table, Wanted, alone
+from ddas_mm.export.candidate import Call, Make, Table, Wanted, alone
 
 
 def _mmdet(name: str, value: Callable[[Wanted], float] | None = None) -> Any:

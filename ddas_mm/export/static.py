@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ddas_mm.core import PolicySchedule, SearchSpace
-from ddas_mm.core.space import candidate_label
 from ddas_mm.errors import SettingError
+from ddas_mm.export.candidate import Call, Wanted
 from ddas_mm.export.general import ALBUMENTATIONS, TORCHVISION
 from ddas_mm.export.openmmlab import MMDET, MMPRETRAIN
-from ddas_mm.export.wanted import Call, Wanted
 from ddas_mm.ops import get_op, resolve_constants
+from ddas_mm.policy import PolicySchedule, SearchSpace
+from ddas_mm.policy.space import candidate_label
 
 TARGETS = {
     'mmdet': MMDET,
@@ -23,12 +23,20 @@ TARGETS = {
     'albumentations': ALBUMENTATIONS,
 }
 """Target -> operation -> its calls, each to be taken with equal probability."""
+
+
 SIZE = {'detection': (640, 480), 'classification': (32, 32)}
+
+
 IMPORTS = {
     'torchvision': 'from torchvision.transforms import v2',
     'albumentations': 'import albumentations as A',
 }
+
+
 PREFIX = {'torchvision': 'v2.', 'albumentations': 'A.'}
+
+
 SHIFT = '''
 
 class Shift(v2.Transform):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ddas_mm.errors import SettingError
-from ddas_mm.models.wide_resnet import HE_INIT
+from ddas_mm.models.resnet import HE_INIT
 from ddas_mm.registry import MODELS
 
 

@@ -1,15 +1,16 @@
 """Image operations: arrays in, arrays out; NumPy and OpenCV only."""
 
-from .apply import apply_op, apply_to_sample
-from .bbox_only import PerBox
-from .constants import Constants, resolve_constants
-from .kernels import Geometry, Kernel, Pixels, Rng
-from .levels import LevelMap
-from .sample import Sample
-from .spaces import SPACES, erasing_candidates, expand_candidates
-from .spec import OpSpec
-from .table import TABLES, get_op, register_op
-from .zoph import ZOPH_POLICIES
+from ddas_mm.ops.constants import Constants, resolve_constants
+from ddas_mm.ops.kernels import Geometry, Kernel, PerBox, Pixels, Rng
+from ddas_mm.ops.sample import Sample
+from ddas_mm.ops.spaces import (
+    SPACES,
+    ZOPH_POLICIES,
+    erasing_candidates,
+    expand_candidates,
+)
+from ddas_mm.ops.spec import LevelMap, OpSpec
+from ddas_mm.ops.tables import TABLES, apply_op, apply_to_sample, get_op, register_op
 
 __all__ = [
     'SPACES',

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from . import affine, color, filters
-from .cutout import scaled_cutout
-from .grid import PillowGrid
-from .kernels import Geometry, Pixels, ScaledTranslation, identity
-from .levels import LevelMap
-from .spec import OpSpec
+from ddas_mm.ops import color
+from ddas_mm.ops import color as filters
+from ddas_mm.ops import geometry as affine
+from ddas_mm.ops.kernels import (
+    Geometry,
+    Pixels,
+    ScaledTranslation,
+    identity,
+    scaled_cutout,
+)
+from ddas_mm.ops.sampling import PillowGrid
+from ddas_mm.ops.spec import LevelMap, OpSpec
 
 _GRID = PillowGrid()
+
+
 _DDAS = "DDAS, augmentations.py (AutoAugment's CIFAR scale)"
+
+
 _ENHANCE = LevelMap(1.8, 'factor, 1 is identity', _DDAS, start=0.1)
+
+
 _SHEAR = LevelMap(0.3, 'pixels per pixel', _DDAS)
+
+
 _SHIFT = LevelMap(10, 'pixels of an image of reference_side', _DDAS, whole=True)
+
+
 _ORDER = ('channel_order',)
+
 
 CLASSIFICATION = (
     OpSpec('Identity', identity),

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import cast
 
 import cv2
 import numpy as np
 
-from .arrays import Array, Image
-from .bands import bands
-from .blend import blend, blend_table
+from ddas_mm.ops.geometry import Array, Image
+from ddas_mm.ops.sampling import bands
 
 _LEVELS = np.arange(256)
+
+
 _FEW_VALUES = 1 << 15  # below, a table of three channels beats three planes
+
+
 _PILLOW_GREY = np.array([19595, 38470, 7471, 32768]) / 65536  # ITU-R 601-2, rounded
+
+
 # tf.image.rgb_to_grayscale on [0, 1], back to uint8 with the factor 255.5.
 _ZOPH_WEIGHTS = np.array([0.2989, 0.5870, 0.1140], np.float32)
+
+
 _NEAR = 1e-4  # wider than the rounding of float32 sums below 256
+
+
 _ZOPH_GREY = np.append(_ZOPH_WEIGHTS.astype(np.float64) * 255.5 / 255, -_NEAR)
 
 
@@ -179,3 +189,119 @@ def _merged(planes: Array) -> Image:
 def _mapped(image: Image, table: Array) -> Image:
     """Replace each value by the table's; OpenCV's types leave the dtype open."""
     return cast(Image, cv2.LUT(image, table))
+
+
+# Added before addWeighted rounds, so that it truncates; the small part keeps whole
+# numbers whole. Neighbouring results of one factor lie at least 0.01 apart.
+_TRUNCATE = -0.5 + 1e-3
+
+
+def blend(
+    degenerate: Image,
+    image: Image,
+    factor: float,
+    image32: Array | None = None,
+) -> Image:
+    """Return ``degenerate + factor * (image - degenerate)``, clipped and truncated.
+
+    float32 as in Pillow's ``Image.blend`` and in Zoph et al., which agree bit by bit.
+
+    Args:
+        degenerate: (H, W, 3) uint8, what factor 0 gives. **Overwritten** by the result,
+            which saves the time of a new image.
+        image: (H, W, 3) uint8, what factor 1 gives.
+        factor: Any number >= 0; above 1 extrapolates.
+        image32: ``image`` as float32, where the caller has it. **Overwritten**, too.
+    """
+    if _is_exact(factor):
+        weights = factor, degenerate, 1 - factor, _TRUNCATE
+        cv2.addWeighted(image, *weights, dst=degenerate)
+        return degenerate
+    for rows in bands(*image.shape[:2]):
+        high = image[rows].astype(np.float32) if image32 is None else image32[rows]
+        degenerate[rows] = _exact(degenerate[rows], high, factor)
+    return degenerate
+
+
+def blend_table(degenerate: int, factor: float) -> Array:
+    """Return :func:`blend` of all 256 grey levels with one grey level, (256,) uint8."""
+    return _exact(np.full(256, degenerate), np.arange(256, dtype=np.float32), factor)
+
+
+def _exact(degenerate: Array, image32: Array, factor: float) -> Array:
+    """Blend in float32; uses up ``image32``."""
+    low = degenerate.astype(np.float32)
+    image32 -= low
+    image32 *= np.float32(factor)
+    image32 += low
+    return np.clip(image32, 0, 255, out=image32).astype(np.uint8)
+
+
+@lru_cache(maxsize=1024)
+def _is_exact(factor: float) -> bool:
+    """Whether addWeighted gives float32's result for each pair of grey levels.
+
+    It does, but for a few factors (1.18 is one) whose products fall just below whole
+    numbers in float32.
+    """
+    expected = _exact(_LOW, _HIGH.astype(np.float32), factor)
+    fast = cv2.addWeighted(_HIGH, factor, _LOW, 1 - factor, _TRUNCATE)
+    return bool(np.array_equal(fast, expected))
+
+
+_LOW, _HIGH = (
+    np.ascontiguousarray(grid)
+    for grid in np.meshgrid(
+        np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8), indexing='ij'
+    )
+)
+
+
+_SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]], dtype=np.float32) / 13
+
+
+_NEIGHBOURS = np.ones((5, 5), dtype=np.float32) / 16
+
+
+_NEIGHBOURS[1:4, 1:4] = 0
+
+
+# filter2D rounds to the nearest, halves to even. Sums are multiples of 1/13 or 1/16, so
+# a smaller nudge decides only what the reference decides otherwise.
+_HALVES_UP = 0.02
+
+
+_DOWN = -0.5 + 0.02
+
+
+def smooth(image: Image) -> Image:
+    """3x3 smoothing, one pixel of border as it was (``ImageFilter.SMOOTH``)."""
+    return _filtered(image, _SMOOTH, _HALVES_UP)
+
+
+def blur(image: Image) -> Image:
+    """Mean of a 5x5 ring, two pixels of border as they were (``ImageFilter.BLUR``)."""
+    return _filtered(image, _NEIGHBOURS, _HALVES_UP)
+
+
+def sharpness_pillow(image: Image, factor: float) -> Image:
+    """Blend with :func:`smooth` (``ImageEnhance.Sharpness``); factor 1 is identity."""
+    return blend(_filtered(image, _SMOOTH, _HALVES_UP), image, factor)
+
+
+def sharpness_zoph(image: Image, factor: float) -> Image:
+    """Blend with the truncated smooth image (Zoph et al.); factor 1 is identity."""
+    return blend(_filtered(image, _SMOOTH, _DOWN), image, factor)
+
+
+def _filtered(image: Image, kernel: Array, nudge: float) -> Image:
+    """Return a new image; one smaller than the kernel is all border."""
+    border = len(kernel) // 2
+    height, width = image.shape[:2]
+    if height <= 2 * border or width <= 2 * border:
+        return image.copy()
+    out = cast(Image, cv2.filter2D(image, -1, kernel, delta=nudge))
+    for edge in (slice(None, border), slice(-border, None)):
+        out[edge] = image[edge]
+        out[:, edge] = image[:, edge]
+    return out

@@ -9,6 +9,7 @@ from typing import Any
 
 Colour = int | tuple[int, int, int]
 
+
 CONSTANT_DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         'classification': MappingProxyType(

@@ -2,32 +2,63 @@
 
 from __future__ import annotations
 
-from . import affine, color, filters
-from .bbox_only import PerBox
-from .cutout import box_cutout, cutout
-from .grid import ZophGrid
-from .kernels import Geometry, Pixels, identity
-from .levels import LevelMap
-from .spec import OpSpec
+from ddas_mm.ops import color
+from ddas_mm.ops import color as filters
+from ddas_mm.ops import geometry as affine
+from ddas_mm.ops.kernels import Geometry, PerBox, Pixels, box_cutout, cutout, identity
+from ddas_mm.ops.sampling import ZophGrid
+from ddas_mm.ops.spec import LevelMap, OpSpec
 
 _GRID = ZophGrid()
+
+
 _ZOPH = 'Zoph et al., autoaugment_utils.py'
+
+
 _ENHANCE = LevelMap(1.8, 'factor, 1 is identity', _ZOPH, start=0.1)
+
+
 _SOLARIZE = LevelMap(256, 'threshold; larger is weaker', _ZOPH, whole=True)
+
+
 _DEGREES = LevelMap(30, 'degrees, counter-clockwise', _ZOPH)
+
+
 _SHEAR = LevelMap(0.3, 'pixels per pixel', _ZOPH)
+
+
 _SHIFT = LevelMap('translate_const', 'pixels', _ZOPH)
+
+
 _BOX_SHIFT = LevelMap('translate_bbox_const', 'pixels', _ZOPH)
+
+
 _ORDER = ('channel_order',)
 
+
 _ROTATE = Geometry(affine.rotation_zoph, _GRID)
+
+
 _SHEAR_X = Geometry(affine.shear_x_at_pixel, _GRID)
+
+
 _SHEAR_Y = Geometry(affine.shear_y_at_pixel, _GRID)
+
+
 _TRANSLATE_X = Geometry(affine.translation_x, _GRID)
+
+
 _TRANSLATE_Y = Geometry(affine.translation_y, _GRID)
+
+
 _FLIP_LR = Geometry(affine.flip_left_right, _GRID)
+
+
 _FLIP_UD = Geometry(affine.flip_up_down, _GRID)
+
+
 _ROTATE_90 = Geometry(affine.quarter_turn, _GRID)
+
 
 _COLOUR = (
     OpSpec('AutoContrast', Pixels(color.autocontrast_zoph)),
@@ -59,6 +90,7 @@ _COLOUR = (
     ),
 )
 
+
 _WHOLE_IMAGE = (
     OpSpec('Rotate_BBox', _ROTATE, _DEGREES, signed=True, moves_boxes=True),
     OpSpec('TranslateX_BBox', _TRANSLATE_X, _SHIFT, signed=True, moves_boxes=True),
@@ -66,6 +98,7 @@ _WHOLE_IMAGE = (
     OpSpec('ShearX_BBox', _SHEAR_X, _SHEAR, signed=True, moves_boxes=True),
     OpSpec('ShearY_BBox', _SHEAR_Y, _SHEAR, signed=True, moves_boxes=True),
 )
+
 
 _ONLY_BOXES = (
     OpSpec('Rotate_Only_BBoxes', PerBox(_ROTATE), _DEGREES, signed=True),
@@ -83,6 +116,7 @@ _ONLY_BOXES = (
     ),
 )
 
+
 # Not among the 25 of Zoph et al.
 _OURS = (
     OpSpec('Identity', identity),
@@ -91,6 +125,7 @@ _OURS = (
     OpSpec('FlipLR_BBox', _FLIP_LR, moves_boxes=True),
     OpSpec('FlipUD_BBox', _FLIP_UD, moves_boxes=True),
 )
+
 
 DETECTION = (*_COLOUR, *_WHOLE_IMAGE, *_ONLY_BOXES, *_OURS)
 """The 25 operations of Zoph et al. and five more."""

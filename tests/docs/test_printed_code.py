@@ -7,16 +7,15 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.registry import OPTIMIZERS
-
-from ddas_mm.core import policy_from_dict, read_policy
-from ddas_mm.data.space import CandidateOps, build_space
-from ddas_mm.engine.cli import run
-from ddas_mm.engine.config_file import read_config
-from ddas_mm.engine.emit import find_dicts
-from ddas_mm.engine.update import RULES
-from ddas_mm.ops.table import TABLES
-from tests import toy
 from tests.engine.test_optimizers import assert_alignment_is_exact, build_loop
+
+from ddas_mm.augment.candidates import CandidateOps, build_space
+from ddas_mm.cli.run import run
+from ddas_mm.config import find_dicts, read_config
+from ddas_mm.ops.tables import TABLES
+from ddas_mm.policy import policy_from_dict, read_policy
+from ddas_mm.search.update import RULES
+from tests import toy
 from tests.told import lighten
 
 ROOT = Path(__file__).parents[2]

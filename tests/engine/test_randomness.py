@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from ddas_mm.engine.randomness import seed_step, shared_seed
+from ddas_mm.randomness import seed_step, shared_seed
 
 
 def drawn(*key):

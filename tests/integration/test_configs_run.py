@@ -9,9 +9,9 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 from mmengine.runner import Runner
 
-from ddas_mm.core import PolicySchedule, SearchSpace, read_policy, write_policy
-from ddas_mm.engine.cli import load_config
-from ddas_mm.engine.emit import find_dicts
+from ddas_mm.cli.run import load_config
+from ddas_mm.config import find_dicts
+from ddas_mm.policy import PolicySchedule, SearchSpace, read_policy, write_policy
 from tests import fake_data
 
 ROOT = Path(__file__).parents[2] / 'configs'

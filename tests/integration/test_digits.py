@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from ddas_mm.core import read_policy
+from ddas_mm.policy import read_policy
 
 ROOT = Path(__file__).parents[2]
 SMALL = (

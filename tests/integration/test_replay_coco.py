@@ -8,10 +8,10 @@ from mmengine.registry import DATASETS, init_default_scope
 from scipy.stats import binom
 from torch.utils.data import DataLoader
 
-from ddas_mm.core import PolicySchedule, policy_to_dict
-from ddas_mm.data.clock import CLOCK
-from ddas_mm.data.find import find_augments
-from ddas_mm.data.space import build_space
+from ddas_mm.augment.candidates import build_space
+from ddas_mm.augment.progress import CLOCK
+from ddas_mm.augment.replay import find_augments
+from ddas_mm.policy import PolicySchedule, policy_to_dict
 from tests.toy import shared_path
 
 TOTAL_PROB = (0.35, 0.8)

@@ -9,9 +9,9 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from ddas_mm.core import read_policy
-from ddas_mm.core.policy_file import write_atomically
-from ddas_mm.engine.cli import run
+from ddas_mm.cli.run import run
+from ddas_mm.files import write_atomically
+from ddas_mm.policy import read_policy
 from tests import toy
 from tests.told import told
 

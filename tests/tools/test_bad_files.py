@@ -7,7 +7,7 @@ import sys
 import pytest
 from mmengine.config import Config
 
-from ddas_mm.engine.cli import run
+from ddas_mm.cli.run import run
 from tests import toy
 from tests.ranks import ROOT
 from tests.told import told

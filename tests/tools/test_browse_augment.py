@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from ddas_mm.core import PolicySchedule, write_policy
-from ddas_mm.data.space import build_space
+from ddas_mm.augment.candidates import build_space
 from ddas_mm.errors import SettingError
 from ddas_mm.ops import Sample
-from ddas_mm.visualization.contact_sheet import Picture, draw_contact_sheet
+from ddas_mm.outcome.pictures import Picture, draw_contact_sheet
+from ddas_mm.policy import PolicySchedule, write_policy
 from tools.analysis_tools import browse_augment
 
 H, W = 30, 40

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from ddas_mm.command_line import ToolParser
+from ddas_mm.cli.parser import ToolParser
 from tests.ranks import ROOT
 
 TOOLS = [p for p in (ROOT / 'tools').rglob('*.py') if '__main__' in p.read_text()]

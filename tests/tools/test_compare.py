@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ddas_mm.engine.runs import Run, RunFailed, launch_words
+from ddas_mm.cli.jobs import Run, RunFailed, launch_words
 from ddas_mm.errors import SettingError
 from tools.analysis_tools import compare
 

@@ -12,10 +12,10 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 
-from ddas_mm.core import PolicySchedule, SearchSpace, write_policy
 from ddas_mm.errors import SettingError
 from ddas_mm.export import TARGETS, export_policy, static_policy
 from ddas_mm.ops import apply_op, resolve_constants
+from ddas_mm.policy import PolicySchedule, SearchSpace, write_policy
 from tools.analysis_tools import export_policy as tool
 
 H, W = 64, 96

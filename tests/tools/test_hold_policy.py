@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ddas_mm.core import PolicySchedule, SearchSpace, read_policy, write_policy
+from ddas_mm.policy import PolicySchedule, SearchSpace, read_policy, write_policy
 from tools.analysis_tools import hold_policy
 
 TOTAL, OPS = [0.2, 0.4, 0.9], [[0.5, 0.5], [0.3, 0.7], [0.1, 0.9]]

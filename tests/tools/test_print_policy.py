@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 
-from ddas_mm.core import PolicySchedule, SearchSpace, write_policy
-from ddas_mm.engine.emit import policy_source
 from ddas_mm.errors import SettingError
+from ddas_mm.outcome.emit import policy_source
+from ddas_mm.policy import PolicySchedule, SearchSpace, write_policy
 from tools.analysis_tools import print_policy
 
 

@@ -10,11 +10,11 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import TRANSFORMS, init_default_scope
 
-from ddas_mm.core import PolicySchedule, write_policy
-from ddas_mm.data.space import build_space
-from ddas_mm.engine.emit import find_dicts
-from ddas_mm.engine.runs import Run, RunFailed
+from ddas_mm.augment.candidates import build_space
+from ddas_mm.cli.jobs import Run, RunFailed
+from ddas_mm.config import find_dicts
 from ddas_mm.errors import SettingError
+from ddas_mm.policy import PolicySchedule, write_policy
 from tools.analysis_tools import sanity_check
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 
-from ddas_mm.engine.cli import run
+from ddas_mm.cli.run import run
 from ddas_mm.errors import SettingError
 from tests import toy
 from tools import search, train
@@ -88,8 +88,9 @@ from mmengine.dataset import DefaultSampler, default_collate
 from mmengine.hooks import CheckpointHook
 from mmengine.optim import OptimWrapper
 from torch.optim import SGD
-from ddas_mm.data import DDASAugment
-from ddas_mm.engine import DDASHook, DDASLoop
+from ddas_mm.augment.transform import DDASAugment
+from ddas_mm.hook import DDASHook
+from ddas_mm.search.loop import DDASLoop
 from tests.toy import ToyDataset, ToyFlip, ToyModel, ToyPack
 default_scope = None
 model = dict(type=ToyModel)

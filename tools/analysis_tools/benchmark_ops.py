@@ -31,8 +31,9 @@ import PIL
 from benchmark_peers import Contestant, albumentations_peer, mm_peer, pillow_operation
 from PIL import Image
 
-from ddas_mm.command_line import ToolParser
-from ddas_mm.interrupt import stoppable
+from ddas_mm.cli.parser import ToolParser
+from ddas_mm.cli.progress import track
+from ddas_mm.cli.stop import stoppable
 from ddas_mm.ops import (
     SPACES,
     TABLES,
@@ -42,8 +43,7 @@ from ddas_mm.ops import (
     get_op,
     resolve_constants,
 )
-from ddas_mm.ops.levels import LevelMap
-from ddas_mm.progress import track
+from ddas_mm.ops.spec import LevelMap
 
 EXAMPLES = """examples:
   python tools/analysis_tools/benchmark_ops.py --out table.md

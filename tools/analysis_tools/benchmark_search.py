@@ -18,13 +18,12 @@ import torch
 from mmengine.model import is_model_wrapper
 from torch import nn
 
-from ddas_mm.command_line import ToolParser
-from ddas_mm.data.prefetch import prefetched
-from ddas_mm.engine.cli import add_common_arguments, build_runner, load_config, run_tool
-from ddas_mm.engine.gradients import ViewGradients
-from ddas_mm.engine.loop import DDASLoop
-from ddas_mm.engine.network import compute_loss, weights_last
-from ddas_mm.progress import track
+from ddas_mm.cli.parser import ToolParser
+from ddas_mm.cli.progress import track
+from ddas_mm.cli.run import add_common_arguments, build_runner, load_config, run_tool
+from ddas_mm.search.data import prefetched
+from ddas_mm.search.gradients import ViewGradients, compute_loss, weights_last
+from ddas_mm.search.loop import DDASLoop
 
 EXAMPLES = """examples:
   python tools/analysis_tools/benchmark_search.py configs/ddas_retinanet_r50_coco.py

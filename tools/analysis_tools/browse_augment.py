@@ -9,15 +9,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmengine.config import Config
 
-from ddas_mm.command_line import ToolParser
-from ddas_mm.core import PolicySchedule, SearchSpace, read_policy
-from ddas_mm.data.examples import Examples
-from ddas_mm.data.space import build_space
-from ddas_mm.engine.cli import add_common_arguments, load_config, run_tool
-from ddas_mm.engine.emit import find_dicts
+from ddas_mm.augment.candidates import build_space
+from ddas_mm.cli.parser import ToolParser
+from ddas_mm.cli.run import add_common_arguments, load_config, run_tool
+from ddas_mm.config import find_dicts
 from ddas_mm.errors import SettingError
-from ddas_mm.visualization.contact_sheet import draw_contact_sheet
-from ddas_mm.visualization.pictures import TRIES, ImagePictures
+from ddas_mm.outcome.examples import Examples
+from ddas_mm.outcome.pictures import DRAWS, ImagePictures, draw_contact_sheet
+from ddas_mm.policy import PolicySchedule, SearchSpace, read_policy
 
 MIN_WIDTH = 100  # pixels
 EXAMPLES = """examples:
@@ -80,7 +79,7 @@ def main() -> None:
         space = find_space(config, schedule)
         heading = (
             f'{len(space)} candidates on {where}. A draw that changes nothing is '
-            f'repeated, up to {TRIES} times.'
+            f'repeated, up to {DRAWS} times.'
         )
         images = ImagePictures(space, results, args.seed)
         pictures = [images.candidate(k) for k in range(len(space))]

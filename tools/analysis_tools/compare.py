@@ -16,17 +16,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 from scipy import stats
 
-from ddas_mm.command_line import ToolParser
-from ddas_mm.core.policy_file import write_atomically
-from ddas_mm.engine.cli import run_tool
-from ddas_mm.engine.runs import (
-    Run,
-    RunFailed,
-    add_run_arguments,
-    check_names,
-    plan_runs,
-)
+from ddas_mm.cli.jobs import Run, RunFailed, add_run_arguments, check_names, plan_runs
+from ddas_mm.cli.parser import ToolParser
+from ddas_mm.cli.run import run_tool
 from ddas_mm.errors import SettingError
+from ddas_mm.files import write_atomically
 
 EXAMPLES = """examples:
   python tools/analysis_tools/compare.py --seeds 0 1 2 --baseline without \\

@@ -14,12 +14,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from mmengine.runner import Runner
 
-from ddas_mm.command_line import ToolParser
-from ddas_mm.core import PolicySchedule, read_policy
-from ddas_mm.engine.cli import build_runner, run_tool
-from ddas_mm.engine.config_file import read_config
+from ddas_mm.cli.parser import ToolParser
+from ddas_mm.cli.run import build_runner, run_tool
+from ddas_mm.config import read_config
 from ddas_mm.errors import SettingError
-from ddas_mm.visualization.plots import draw_op_probs, draw_total_prob
+from ddas_mm.outcome.plots import draw_op_probs, draw_total_prob
+from ddas_mm.policy import PolicySchedule, read_policy
 
 EXAMPLES = """examples:
   python tools/analysis_tools/compare_detectors.py \\

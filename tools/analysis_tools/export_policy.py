@@ -14,11 +14,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from print_policy import load_policy, row_index
 
-from ddas_mm.command_line import ToolParser
-from ddas_mm.core.policy_file import write_atomically
-from ddas_mm.engine.cli import run_tool
+from ddas_mm.cli.parser import ToolParser
+from ddas_mm.cli.run import run_tool
 from ddas_mm.errors import SettingError
 from ddas_mm.export import TARGETS, export_policy, static_policy
+from ddas_mm.files import write_atomically
 
 EXAMPLES = """examples:
   python tools/analysis_tools/export_policy.py work_dirs/x/policy.json --to mmdet

@@ -9,10 +9,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from ddas_mm.command_line import ToolParser
-from ddas_mm.core import read_policy, write_policy
-from ddas_mm.engine.cli import run_tool
+from ddas_mm.cli.parser import ToolParser
+from ddas_mm.cli.run import run_tool
 from ddas_mm.errors import SettingError
+from ddas_mm.policy import read_policy, write_policy
 
 EXAMPLES = """examples:
   python tools/analysis_tools/hold_policy.py work_dirs/NAME/policy.json \\

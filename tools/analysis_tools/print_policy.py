@@ -10,12 +10,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from ddas_mm.command_line import ToolParser
-from ddas_mm.core import PolicySchedule, policy_from_dict, read_policy
-from ddas_mm.engine.cli import run_tool
-from ddas_mm.engine.config_file import read_config
-from ddas_mm.engine.emit import AUGMENT, find_dicts
+from ddas_mm.cli.parser import ToolParser
+from ddas_mm.cli.run import run_tool
+from ddas_mm.config import find_dicts, read_config
 from ddas_mm.errors import SettingError
+from ddas_mm.outcome.emit import AUGMENT
+from ddas_mm.policy import PolicySchedule, policy_from_dict, read_policy
 
 EXAMPLES = """examples:
   python tools/analysis_tools/print_policy.py work_dirs/x/policy.json

@@ -6,10 +6,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from ddas_mm.command_line import ToolParser
-from ddas_mm.engine.cli import run_tool
-from ddas_mm.engine.report import REPORT, report_work_dir
+from ddas_mm.cli.parser import ToolParser
+from ddas_mm.cli.run import run_tool
 from ddas_mm.errors import SettingError
+from ddas_mm.outcome.report import REPORT, report_work_dir
 
 EXAMPLES = """examples:
   python tools/analysis_tools/report.py work_dirs/ddas_retinanet_r50_coco

@@ -20,19 +20,13 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ddas_mm.command_line import ToolParser
-from ddas_mm.core import PolicySchedule, read_policy
-from ddas_mm.core.policy_file import write_atomically
-from ddas_mm.engine.cli import run_tool
-from ddas_mm.engine.runs import (
-    Run,
-    RunFailed,
-    add_run_arguments,
-    check_names,
-    plan_runs,
-)
+from ddas_mm.cli.jobs import Run, RunFailed, add_run_arguments, check_names, plan_runs
+from ddas_mm.cli.parser import ToolParser
+from ddas_mm.cli.run import run_tool
 from ddas_mm.errors import SettingError
-from ddas_mm.visualization.plots import draw_op_probs
+from ddas_mm.files import write_atomically
+from ddas_mm.outcome.plots import draw_op_probs
+from ddas_mm.policy import PolicySchedule, read_policy
 
 EXAMPLES = """examples:
   # classification and detection, three seeds each

@@ -24,9 +24,9 @@ import numpy as np
 from numpy import ndarray
 from numpy.random import Generator, default_rng
 
-from ddas_mm.command_line import ToolParser
-from ddas_mm.interrupt import stoppable
-from ddas_mm.progress import track
+from ddas_mm.cli.parser import ToolParser
+from ddas_mm.cli.progress import track
+from ddas_mm.cli.stop import stoppable
 
 EXAMPLES = 'examples:\n  python tools/dataset_converters/digits.py --out data/digits'
 CANVAS, TILE = 128, 32  # pixels of a detection and of a classification image

@@ -1,0 +1,6 @@
+"""The policy in a training's pipeline: DDASAugment, what it needs, and baselines."""
+
+from ddas_mm.augment.baselines import SubPolicyAugment, TorchvisionAutoAugment
+from ddas_mm.augment.transform import DDASAugment
+
+__all__ = ['DDASAugment', 'SubPolicyAugment', 'TorchvisionAutoAugment']

@@ -1,0 +1,137 @@
+"""Policies that are not searched: AutoAugment and its like as transforms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmcv.transforms.utils import avoid_cache_randomness
+
+from ddas_mm.augment.candidates import CandidateOps
+from ddas_mm.errors import SettingError
+from ddas_mm.ops import ZOPH_POLICIES, OpSpec, PerBox, get_op, resolve_constants
+from ddas_mm.policy import SearchSpace
+from ddas_mm.registry import TRANSFORMS
+
+Step = tuple[OpSpec, float, float | None]
+
+
+@TRANSFORMS.register_module()
+@avoid_cache_randomness
+class SubPolicyAugment(BaseTransform):
+    """Augment each image by one sub-policy, drawn uniformly.
+
+    Each operation of the sub-policy acts with its own probability. Operations on the
+    content of boxes hand theirs on to the boxes, as in Zoph et al.
+
+    Required Keys, Modified Keys: as of :class:`ddas_mm.augment.DDASAugment`.
+
+    Args:
+        policies: ``v0`` to ``v3``, the policies of Zoph et al. (2020), or a list of
+            sub-policies: lists of (operation, probability, level).
+        table: Table of the operations.
+        constants: Settings of the operations that replace defaults.
+
+    Raises:
+        SettingError: If a sub-policy, an operation or a value is not usable.
+
+    Examples:
+        >>> dict(type='ddas_mm.SubPolicyAugment', policies='v0')
+    """
+
+    def __init__(
+        self,
+        policies: str | Sequence[Sequence[Sequence[Any]]] = 'v0',
+        table: str = 'detection',
+        constants: Mapping[str, Any] | None = None,
+    ) -> None:
+        try:
+            self.policies = _checked(policies, table)
+            steps = [step for sub_policy in self.policies for step in sub_policy]
+            names = tuple(dict.fromkeys((spec.name, level) for spec, _, level in steps))
+            settings = resolve_constants(table, **(constants or {})).to_dict()
+        except (TypeError, ValueError) as error:
+            raise SettingError(f'SubPolicyAugment: {error}') from None
+        self.ops = CandidateOps(SearchSpace(table, names, constants=settings))
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Augment one sample."""
+        # From the generator that mm seeds in every worker, as mm's own steps.
+        rng = np.random.default_rng(np.random.randint(2**32, size=4))  # noqa: NPY002
+        steps = []
+        for spec, probability, level in self.policies[rng.integers(len(self.policies))]:
+            if isinstance(spec.kernel, PerBox):
+                steps.append((_handed_on(spec, spec.kernel, probability), level))
+            elif rng.random() < probability:
+                steps.append((spec, level))
+        return self.ops.apply_steps(results, steps, rng) if steps else results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({len(self.policies)} sub-policies)'
+
+
+def _handed_on(spec: OpSpec, kernel: PerBox, probability: float) -> OpSpec:
+    return replace(spec, kernel=replace(kernel, share=kernel.share * probability))
+
+
+def _checked(policies: Any, table: str) -> list[list[Step]]:
+    if isinstance(policies, str):
+        if policies not in ZOPH_POLICIES:
+            raise SettingError(
+                f'policies {policies!r} is not known; it may be '
+                f'{", ".join(ZOPH_POLICIES)} or a list of sub-policies'
+            )
+        policies = ZOPH_POLICIES[policies]
+    checked = [[_checked_step(step, table) for step in steps] for steps in policies]
+    if not checked or not all(checked):
+        raise SettingError('policies must hold sub-policies of at least one operation')
+    return checked
+
+
+def _checked_step(step: Any, table: str) -> Step:
+    if isinstance(step, (list, tuple)) and len(step) == 3:
+        name, probability, level = step
+        if isinstance(probability, (int, float)) and 0 <= probability <= 1:
+            spec = get_op(table, name)
+            # Zoph et al. give every operation a level, needed or not.
+            return spec, probability, level if spec.takes_level else None
+    raise SettingError(
+        'policies must hold (operation, probability in [0, 1], level), '
+        f'but hold {step!r}'
+    )
+
+
+@TRANSFORMS.register_module()
+@avoid_cache_randomness
+class TorchvisionAutoAugment(BaseTransform):
+    """AutoAugment of torchvision, with a policy that a config can name.
+
+    mmpretrain's ``torchvision/AutoAugment`` passes settings on as they are, and
+    torchvision takes no text for the policy but a member of an enumeration.
+
+    Required Keys, Modified Keys: img, a PIL image.
+
+    Args:
+        policy: ``imagenet``, ``cifar10`` or ``svhn``.
+
+    Raises:
+        SettingError: If torchvision has no such policy.
+    """
+
+    def __init__(self, policy: str) -> None:
+        from torchvision.transforms import AutoAugment, AutoAugmentPolicy
+
+        known = [member.value for member in AutoAugmentPolicy]
+        if policy not in known:
+            raise SettingError(
+                f'TorchvisionAutoAugment.policy must be one of {", ".join(known)}, '
+                f'but is {policy!r}'
+            )
+        self.augment = AutoAugment(AutoAugmentPolicy(policy))
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Augment one image."""
+        return {**results, 'img': self.augment(results['img'])}

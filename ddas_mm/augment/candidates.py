@@ -1,0 +1,168 @@
+"""From ``space=dict(...)`` of a config to a search space and its operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ddas_mm.augment.adapter import drop_vanished, pack, unpack
+from ddas_mm.errors import SettingError, check_keys
+from ddas_mm.ops import (
+    SPACES,
+    OpSpec,
+    apply_to_sample,
+    expand_candidates,
+    get_op,
+    resolve_constants,
+)
+from ddas_mm.ops.constants import CONSTANT_DEFAULTS
+from ddas_mm.policy import PolicySchedule, SearchSpace
+
+KEYS = ('name', 'table', 'ops', 'levels', 'depth', 'constants')
+
+
+def build_space(config: Any, name: str = 'train_cfg.space') -> SearchSpace:
+    """Build a search space from its settings.
+
+    Args:
+        config: A dict with ``name`` (one of the named spaces) or with ``table``
+            and ``ops``; ``levels``, ``depth`` (N_o, 2 if not given) and
+            ``constants`` may be given too, and override the named space.
+        name: Where the settings stand, for messages.
+
+    Raises:
+        SettingError: If a key or a value is not usable.
+    """
+    check_keys(name, config, KEYS)
+    settings = {'depth': 2, 'constants': {}, 'levels': (), **_named(config, name)}
+    settings.update({key: config[key] for key in config if key != 'name'})
+    for key in ('table', 'ops'):
+        if key not in settings:
+            raise SettingError(
+                f'{name} needs {key!r}, or a name ({", ".join(SPACES)}) that brings it'
+            )
+    table, constants = settings['table'], settings['constants']
+    if isinstance(table, str) and table in CONSTANT_DEFAULTS:
+        check_keys(f'{name}.constants', constants, CONSTANT_DEFAULTS[table])
+    try:
+        candidates = expand_candidates(table, settings['ops'], settings['levels'])
+        resolved = resolve_constants(table, **constants)
+    except (TypeError, ValueError) as error:
+        raise SettingError(f'{name}: {error}') from None
+    return SearchSpace(table, candidates, settings['depth'], resolved.to_dict())
+
+
+def uniform_policy(config: Mapping[str, Any], name: str) -> PolicySchedule:
+    """Build the policy of one row that prefers no candidate of a space.
+
+    Args:
+        config: ``space`` as in a search, and ``total_prob``, ``p_tp`` in [0, 1].
+        name: Where the settings stand, for messages.
+
+    Raises:
+        SettingError: If a key or a value is not usable.
+    """
+    total_prob = config.get('total_prob')
+    if set(config) != {'space', 'total_prob'}:
+        raise SettingError(
+            f"{name} with 'space' takes 'total_prob' beside it and nothing else, "
+            f'but has {sorted(config)}'
+        )
+    if isinstance(total_prob, bool) or not isinstance(total_prob, (int, float)):
+        raise SettingError(f'{name}.total_prob must be a number, but is {total_prob!r}')
+    if not 0 <= total_prob <= 1:
+        raise SettingError(
+            f'{name}.total_prob must be within 0 and 1, but is {total_prob!r}'
+        )
+    space = build_space(config['space'], f'{name}.space')
+    return PolicySchedule.uniform(space, float(total_prob))
+
+
+def _named(config: Mapping[str, Any], source: str) -> Mapping[str, Any]:
+    name = config.get('name')
+    if name is None:
+        return {}
+    if not isinstance(name, str) or name not in SPACES:
+        raise SettingError(
+            f'{source}.name {name!r} is not known; it may be {", ".join(SPACES)}'
+        )
+    return SPACES[name]
+
+
+class CandidateOps:
+    """The K operations of a space, ready to be applied to mm's ``results``.
+
+    Args:
+        space: The search space.
+        source: Where it came from; error messages begin with it.
+
+    Raises:
+        SettingError: If an operation is not in the table, or takes no such level.
+    """
+
+    def __init__(self, space: SearchSpace, source: str = 'the policy') -> None:
+        try:
+            self.constants = resolve_constants(space.table, **space.constants)
+            self.candidates = [
+                (get_op(space.table, name), level) for name, level in space.candidates
+            ]
+            for spec, level in self.candidates:
+                spec.argument(level, np.random.default_rng(0), self.constants)
+        except (TypeError, ValueError) as error:
+            raise SettingError(f'{source} cannot be applied: {error}') from None
+        self.moves = any(spec.moves for spec, _ in self.candidates)
+        self.needs_boxes = any(spec.needs_boxes for spec, _ in self.candidates)
+
+    def apply(
+        self, results: dict[str, Any], policy: list[int], rng: np.random.Generator
+    ) -> dict[str, Any]:
+        """Return ``results`` augmented by the candidates of one policy, in order.
+
+        Boxes with less than one pixel of width or height left are dropped, with
+        everything that is indexed by them. What no candidate of the space looks at or
+        moves passes, whatever it is.
+
+        Args:
+            results: mm's dict of a sample; left as it is.
+            policy: N_o candidate indices.
+            rng: Source of all randomness inside the operations.
+
+        Raises:
+            SettingError: If the sample holds something that cannot be moved.
+        """
+        steps = [self.candidates[index] for index in policy]
+        return self.apply_steps(results, steps, rng)
+
+    def apply_steps(
+        self,
+        results: dict[str, Any],
+        steps: Sequence[tuple[OpSpec, float | None]],
+        rng: np.random.Generator,
+    ) -> dict[str, Any]:
+        """Return ``results`` augmented by rows of the table, see :meth:`apply`.
+
+        Args:
+            results: mm's dict of a sample; left as it is.
+            steps: Rows with their levels.
+            rng: Source of all randomness inside the operations.
+        """
+        sample = unpack(results, self.needs_boxes, self.moves)
+        if self.moves:
+            self._check_ignored(results)
+        moved = False
+        for spec, level in steps:
+            sample = apply_to_sample(spec, level, sample, rng, self.constants)
+            moved = moved or spec.moves_boxes
+        packed = pack(results, sample, self.moves)
+        return drop_vanished(packed, sample.boxes) if moved else packed
+
+    def _check_ignored(self, results: dict[str, Any]) -> None:
+        fill = self.constants.seg_fill
+        ignored = results.get('ignore_index', fill)
+        if results.get('gt_seg_map') is not None and ignored != fill:
+            raise SettingError(
+                f'LoadAnnotations has ignore_index={ignored}, but operations fill '
+                f'gt_seg_map with {fill}; set space.constants=dict(seg_fill={ignored})'
+            )

@@ -1,0 +1,269 @@
+"""A training with a policy: progress to the workers, rows and counts to the log."""
+
+from __future__ import annotations
+
+import gc
+from collections import deque
+from collections.abc import Iterable
+from types import FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dataset import InfiniteSampler
+from mmengine.dist import all_reduce
+from mmengine.runner import IterBasedTrainLoop, Runner
+from torch.utils.data import DataLoader
+
+from ddas_mm.augment.progress import CLOCK, BatchClock, count_batches
+from ddas_mm.augment.transform import DDASAugment
+from ddas_mm.errors import SettingError
+from ddas_mm.policy import PolicySchedule
+
+REPORTS = 20  # of an iteration-based training, besides those at changes of the row
+
+
+def describe_row(schedule: PolicySchedule, index: int) -> str:
+    """Return one line about a row: p_tp and the most probable candidates."""
+    top = ', '.join(f'{name} {prob:.4f}' for name, prob in schedule.top(index))
+    return f'p_tp {schedule.total_prob[index]:.4f}, top {top}'
+
+
+class PolicyInUse:
+    """One policy of the running pipeline, and the transforms that have it.
+
+    Attributes:
+        schedule: The policy.
+        steps: Its transforms: one per data set, say.
+        row: Row that the log named last, or None.
+        ran: Whether any image came through them.
+    """
+
+    def __init__(self, schedule: PolicySchedule) -> None:
+        self.schedule = schedule
+        self.steps: list[DDASAugment] = []
+        self.row: int | None = None
+        self.ran = False
+
+    def take_counts(self) -> tuple[int, int]:
+        """Return images seen and augmented since the last call, in all ranks."""
+        counts = torch.stack([step.counts.take() for step in self.steps]).sum(dim=0)
+        all_reduce(counts)
+        seen, augmented = counts.tolist()
+        return seen, augmented
+
+
+class Replay:
+    """What DDASHook does in a training.
+
+    Args:
+        runner: The runner, before the loop has asked for data.
+
+    Raises:
+        SettingError: If no image would be augmented.
+    """
+
+    def __init__(self, runner: Runner) -> None:
+        self._log = runner.logger
+        self._hub = runner.message_hub
+        self._loop = loop = runner.train_loop
+        self.by_iter = isinstance(loop, IterBasedTrainLoop)
+        self._total = loop.max_iters if self.by_iter else loop.max_epochs
+        started = self.by_iter and _stop_workers(loop)
+        CLOCK.reset()
+        self._policies: list[PolicyInUse] = []
+        self._find_policies()
+        if not self._policies:
+            raise SettingError(
+                'custom_hooks has a DDASHook, but no DDASAugment with a policy is in '
+                "the running pipeline: set dict(type='ddas_mm.DDASAugment', "
+                'policy=...) in train_dataloader.dataset.pipeline, which does not '
+                'follow a changed train_pipeline by itself'
+            )
+        _warn_of_validation(runner)
+        steps = [step for policy in self._policies for step in policy.steps]
+        for step in steps:
+            step.clock = CLOCK
+            step.counts.take()  # an earlier training's
+        if self.by_iter:
+            _follow_batches(loop, steps)
+        self.begin_step()
+        if started:  # only now is there a clock that they can follow
+            loop.dataloader_iterator._iterator = iter(loop.dataloader)
+
+    def begin_step(self) -> None:
+        """Tell the workers of the loop's step, before they are asked for its data."""
+        step = self._loop.iter if self.by_iter else self._loop.epoch
+        CLOCK.set(step, self._total)
+        self._name_rows(step)
+
+    def begin_epoch_data(self) -> None:
+        """Look again at the pipeline, which another hook may have switched."""
+        had = bool(self._policies)
+        self._find_policies()
+        self._name_rows(self._loop.epoch)
+        if had and not self._policies:
+            self._log.warning(
+                f'DDAS: from epoch {self._loop.epoch + 1} on no image is augmented: '
+                'the pipeline was switched to one without DDASAugment'
+            )
+
+    def end_iteration(self) -> None:
+        """Go on by one iteration, and log counts now and then."""
+        done = self._loop.iter + 1
+        CLOCK.set(done, self._total)
+        ends = done == self._total
+        row_changes = any(p.row != self._row(p, done) for p in self._policies)
+        if ends or row_changes or done % max(self._total // REPORTS, 1) == 0:
+            self.report()
+        if not ends:
+            self._name_rows(done)
+
+    def report(self) -> None:
+        """Log how many images were augmented since the last report."""
+        for policy in self._policies:
+            seen, augmented = policy.take_counts()
+            label = self._label(policy)
+            policy.ran |= seen > 0
+            if not seen:
+                # Between two iterations the workers may have had nothing to do.
+                if not self.by_iter or not policy.ran:
+                    self._log.warning(
+                        f'{label}no image came through DDASAugment; look at what '
+                        'decides in the pipeline whether it runs'
+                    )
+                continue
+            expected = policy.schedule.total_prob[policy.row or 0]
+            self._log.info(
+                f'{label}{augmented} of {seen} images augmented '
+                f'({augmented / seen:.1%}), p_tp {expected:.4f}'
+            )
+
+    def _row(self, policy: PolicyInUse, step: int) -> int:
+        return policy.schedule.row_index(step, self._total)
+
+    def _label(self, policy: PolicyInUse) -> str:
+        if len(self._policies) == 1:
+            return 'DDAS: '
+        number = self._policies.index(policy) + 1
+        return f'DDAS: policy {number} of {len(self._policies)}: '
+
+    def _find_policies(self) -> None:
+        steps = find_augments(self._loop.dataloader.dataset)
+        if any(step.schedule is None for step in steps):
+            raise SettingError(
+                'a DDASAugment in train_dataloader.dataset.pipeline has no policy: '
+                'give it policy=<dict or policy.json>'
+            )
+        known, self._policies = {_key(p.schedule): p for p in self._policies}, []
+        for policy in known.values():
+            policy.steps = []
+        for step in steps:
+            key = _key(step.schedule)
+            policy = known.setdefault(key, PolicyInUse(step.schedule))
+            policy.steps.append(step)
+            if policy not in self._policies:
+                self._policies.append(policy)
+
+    def _name_rows(self, step: int) -> None:
+        for number, policy in enumerate(self._policies):
+            schedule, row = policy.schedule, self._row(policy, step)
+            if number == 0:
+                hub = self._hub
+                hub.update_scalar('train/ddas/row', row + 1)
+                hub.update_scalar('train/ddas/total_prob', schedule.total_prob[row])
+            if row != policy.row:
+                policy.row = row
+                self._log.info(
+                    f'{self._label(policy)}{"iteration" if self.by_iter else "epoch"} '
+                    f'{step + 1} of {self._total} uses row {row + 1} of '
+                    f'{len(schedule)}: {describe_row(schedule, row)}'
+                )
+
+
+def _key(schedule: PolicySchedule) -> Any:
+    space = schedule.space
+    return (
+        *(space.table, space.candidates, space.depth, repr(space.constants)),
+        *(schedule.total_prob.tobytes(), schedule.op_probs.tobytes()),
+    )
+
+
+def _warn_of_validation(runner: Runner) -> None:
+    loop = runner.val_loop
+    if loop is not None and find_augments(loop.dataloader.dataset):
+        runner.logger.warning(
+            'DDAS: the pipeline of val_dataloader holds a DDASAugment: validation '
+            'images are augmented, and its figures are not those of the plain images'
+        )
+
+
+def _follow_batches(loop: IterBasedTrainLoop, steps: list[DDASAugment]) -> None:
+    """Let the workers know which iteration each of their mini-batches is for."""
+    loader = loop.dataloader
+    if not isinstance(loader, DataLoader) or not loader.num_workers:
+        return
+    if not hasattr(loader.batch_sampler, 'sampler'):
+        return
+    # A resumed loop skips the mini-batches it has had, where the sampler is able to,
+    # or is told not to look back; or else it loads them once more.
+    skips = hasattr(loader.sampler, 'skip') or getattr(
+        loop, 'fast_forward_on_resume', False
+    )
+    clock = BatchClock(CLOCK, loop.iter if skips else 0, len(loader))
+    count_batches(loader, clock)
+    for step in steps:
+        step.clock = clock
+
+
+def _stop_workers(loop: IterBasedTrainLoop) -> bool:
+    """Stop workers that MMEngine before 0.10.8 starts before any hook is asked.
+
+    Returns:
+        Whether there were any, so that the loop expects an iterator that has begun.
+    """
+    loader, iterator = loop.dataloader, loop.dataloader_iterator
+    if not isinstance(loader, DataLoader) or iterator._iterator is None:
+        return False
+    loader._iterator = iterator._iterator = None
+    sampler = getattr(loader.batch_sampler, 'sampler', None)
+    if isinstance(sampler, InfiniteSampler):  # its one stream ended with its reader
+        sampler.indices = sampler._indices_of_rank()
+    return True
+
+
+LARGEST = 1000  # a container with more entries is data, not a part of a pipeline
+
+
+NO_PARTS = (str, bytes, type, ModuleType, np.ndarray, torch.Tensor)
+
+
+def find_augments(root: Any) -> list[DDASAugment]:
+    """Return every DDASAugment below a data set, whatever wraps it.
+
+    Python's garbage collector knows what an object refers to, so that wrappers and
+    nested pipelines need not be known here, nor their attributes be named.
+    """
+    found, queue, seen = [], deque([root]), {id(root)}
+    while queue:
+        value = queue.popleft()
+        if isinstance(value, DDASAugment):
+            found.append(value)
+            continue
+        for part in _parts(value):
+            if id(part) not in seen:
+                seen.add(id(part))
+                queue.append(part)
+    return found
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, NO_PARTS):
+        return ()
+    if isinstance(value, FunctionType):  # not its globals: they are everything
+        return (*(value.__closure__ or ()), *(value.__defaults__ or ()))
+    if isinstance(value, (list, tuple, dict, set)) and len(value) > LARGEST:
+        return ()
+    if isinstance(value, (list, tuple)):
+        return value  # in its order, which the collector reverses
+    return gc.get_referents(value)

@@ -1,0 +1,280 @@
+"""What the command line tools share: arguments, config, launch, errors."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import gc
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from ddas_mm.cli.checks import check_any_run, check_config
+from ddas_mm.cli.first_look import FirstLook
+from ddas_mm.cli.leftovers import nothing_left_on_error
+from ddas_mm.cli.messages import causes_named, sentence_of
+from ddas_mm.cli.options import Settings, merge_options
+from ddas_mm.cli.parser import ToolParser
+from ddas_mm.cli.stop import Stopped, stoppable
+from ddas_mm.config import find_dicts, read_config, scope_of, set_data_root, type_name
+from ddas_mm.errors import SettingError
+from ddas_mm.outcome.emit import AUGMENT, HOOK
+from ddas_mm.policy import read_policy
+from ddas_mm.search.resume import newest_first, prepare_resume
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that MMDetection's tools share, and ``--data-root``."""
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--work-dir', help='folder of logs and results')
+    parser.add_argument(
+        '--data-root',
+        metavar='DIR',
+        help='root of the data in every data set and evaluator of the config',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=Settings,
+        metavar='KEY=VALUE',
+        help='override settings, e.g. train_dataloader.batch_size=2',
+    )
+    parser.add_argument(
+        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none'
+    )
+    # torch.distributed.launch passes it in either spelling
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+
+
+def _add_train_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='PATH',
+        help='go on from a checkpoint; from the newest whole one without PATH',
+    )
+    parser.add_argument(
+        '--amp', action='store_true', help='train with automatic mixed precision'
+    )
+    parser.add_argument('--seed', type=int, help='seed of all randomness')
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate to the number of processes',
+    )
+
+
+def train_parser(description: str | None, epilog: str) -> ToolParser:
+    """Return the parser of a training or a search."""
+    parser = ToolParser(description, epilog)
+    add_common_arguments(parser)
+    _add_train_arguments(parser)
+    return parser
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Read the config and put the command line's settings into it.
+
+    Raises:
+        SettingError: If the file is missing, or an argument does not fit it.
+    """
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    config = read_config(args.config)
+    config.launcher = args.launcher
+    _fill_loader_defaults(config)
+    if args.data_root is not None:
+        set_data_root(config, args.data_root)
+        for hook in find_dicts(config.get('custom_hooks') or [], HOOK):
+            hook['data_root'] = args.data_root
+    if args.cfg_options is not None:
+        merge_options(config, args.cfg_options)
+    _drop_worker_settings(config)
+    if args.work_dir is not None:
+        config.work_dir = args.work_dir
+    elif config.get('work_dir') is None:
+        config.work_dir = str(Path('work_dirs') / Path(args.config).stem)
+    return config
+
+
+def apply_train_arguments(config: Config, args: argparse.Namespace) -> None:
+    """Put ``--resume``, ``--seed`` and ``--auto-scale-lr`` into the config."""
+    if args.resume is not None:
+        config.resume = True
+        config.load_from = None if args.resume == 'auto' else args.resume
+    if args.seed is not None:
+        config.randomness = {**(config.get('randomness') or {}), 'seed': args.seed}
+    if args.auto_scale_lr:
+        if 'base_batch_size' not in (config.get('auto_scale_lr') or {}):
+            raise SettingError(
+                '--auto-scale-lr needs auto_scale_lr.base_batch_size in the config'
+            )
+        config.auto_scale_lr.enable = True
+
+
+def build_runner(config: Config) -> Runner:
+    """Build the runner, on the CPU too: with gloo, and without SyncBN."""
+    check_config(config)
+    note = prepare_resume(config)
+    if not torch.cuda.is_available() and config.get('launcher') == 'pytorch':
+        torch.distributed.init_process_group('gloo')
+        config.sync_bn = None
+        wrapper = dict(config.get('model_wrapper_cfg') or {})
+        wrapper.setdefault('type', 'MMDistributedDataParallel')
+        wrapper.setdefault('broadcast_buffers', False)
+        unused = config.get('find_unused_parameters', False)
+        wrapper.setdefault('find_unused_parameters', unused)
+        config.model_wrapper_cfg = {**wrapper, 'device_ids': None}
+    build = RUNNERS.build if 'runner_type' in config else QuietRunner.from_cfg
+    runner = build(config)
+    if note is not None:
+        runner.logger.info(note)
+    return runner
+
+
+class QuietRunner(Runner):
+    """A runner whose log tells the config without the rows of the policies in it."""
+
+    def _log_env(self, env_cfg: dict[str, Any]) -> None:
+        whole, self.cfg = self.cfg, copy.deepcopy(self.cfg)
+        for step in find_dicts(self.cfg._cfg_dict, AUGMENT):
+            if isinstance(step.get('policy'), dict) and 'op_probs' in step['policy']:
+                step['policy'] = f'rows: {len(step["policy"]["op_probs"])}'
+        super()._log_env(env_cfg)
+        self.cfg = whole
+
+
+def run_tool(main: Callable[[], None]) -> None:
+    """Run a tool; each setting that is not usable ends it with one sentence.
+
+    Ctrl-C and SIGTERM end it as :func:`ddas_mm.cli.stop.stoppable` says.
+    """
+    with stoppable():
+        try:
+            main()
+        except Exception as error:
+            sentence = sentence_of(error)
+            if sentence is None:
+                raise
+            for line in sentence.splitlines():
+                print(f'{Path(sys.argv[0]).name}: error: {line}', file=sys.stderr)
+            sys.exit(2)
+        finally:
+            _leave_group()
+
+
+def _leave_group() -> None:
+    if torch.distributed.is_initialized():
+        # The network's wrapper keeps the group, and so the group's threads, alive.
+        # Those that Python's own end meets may abort the process.
+        gc.collect()
+        torch.distributed.destroy_process_group()
+
+
+def run(config: Config) -> None:
+    """Run a training or a search; nothing is left of one that could not start."""
+    with (
+        nothing_left_on_error(config.work_dir),
+        causes_named(config),
+        stoppable(how_to_go_on(config)),
+    ):
+        runner = build_runner(config)
+        check_any_run(runner)
+        runner.register_hook(FirstLook(), 'LOWEST')
+        try:
+            runner.train()
+        except Stopped:
+            runner.visualizer.close()  # what it has not written or sent yet
+            raise
+
+
+def _loaders(config: Config) -> list[Any]:
+    names = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+    return [config[name] for name in names if config.get(name) is not None]
+
+
+def _fill_loader_defaults(config: Config) -> None:
+    """Fill in what mmpretrain's own tool adds to its configs' data loaders."""
+    if scope_of(config) == 'mmpretrain':
+        for loader in _loaders(config):
+            loader.setdefault('collate_fn', {'type': 'default_collate'})
+            loader.setdefault('pin_memory', torch.cuda.is_available())
+            loader.setdefault('persistent_workers', loader.get('num_workers', 0) > 0)
+
+
+def _drop_worker_settings(config: Config) -> None:
+    """Let num_workers=0 suffice: torch refuses other worker settings beside it."""
+    for loader in _loaders(config):
+        if loader.get('num_workers', 0) == 0:
+            loader.update(persistent_workers=False, prefetch_factor=None)
+
+
+COMMAND = 'DDAS_COMMAND'  # the command that a launching script was called by
+
+
+def how_to_go_on(config: Config) -> Callable[[], str]:
+    """Return what says, whenever it is called, how a run that begins now goes on.
+
+    Args:
+        config: The run's config, before its checkpoint is chosen.
+    """
+    began, resumes = time.time(), bool(config.get('resume'))
+    named = config.get('load_from') if resumes else None
+    policy = Path(config.work_dir, 'policy.json')
+
+    def is_its_own(path: Path) -> bool:
+        return path.is_file() and (path.stat().st_mtime >= began or resumes)
+
+    def words() -> str:
+        lines = []
+        if type_name(config.get('train_cfg') or {}) == 'DDASLoop':
+            done = len(read_policy(policy)) if is_its_own(policy) else 0
+            lines.append(
+                f'{policy} holds the policy of {done} of {config.train_cfg.max_epochs} '
+                'epochs'
+                if done
+                else 'no policy yet: it is written after every epoch, and none is done'
+            )
+        newest = next(newest_first(config), None)
+        own = newest is not None and (
+            newest.stat().st_mtime >= began or (resumes and named is None)
+        )
+        if own:
+            lines.append(f'{newest.name} is its last checkpoint; to go on:')
+        else:
+            where = f'to go on from {named} again' if named else 'to start again'
+            lines.append(f'no new checkpoint yet; {where}:')
+        return '\n'.join([*lines, f'  {_command(config, own)}'])
+
+    return words
+
+
+def _command(config: Config, resume: bool) -> str:
+    if config.get('launcher', 'none') == 'none':
+        words = sys.orig_argv
+    elif COMMAND in os.environ:
+        words = shlex.split(os.environ[COMMAND])
+    else:
+        return f'the same command{", with --resume" if resume else ""}'
+    return shlex.join(with_resume(words) if resume else words)
+
+
+def with_resume(words: list[str]) -> list[str]:
+    """Return a command line with ``--resume`` at its end, and nowhere else."""
+    kept, behind = [], False  # behind --resume, whose argument is optional
+    for word in words:
+        is_resume = word.partition('=')[0] == '--resume'
+        is_path = behind and not word.startswith('-')
+        behind = word == '--resume'
+        if not is_resume and not is_path:
+            kept.append(word)
+    return [*kept, '--resume']

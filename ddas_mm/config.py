@@ -1,0 +1,258 @@
+"""Configs: reading one, the names of its types, its data root, writing it as a file."""
+
+from __future__ import annotations
+
+import importlib
+import keyword
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path, PurePath
+from types import EllipsisType, ModuleType
+from typing import Any
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.config.lazy import LazyAttr, LazyObject
+from mmengine.registry import init_default_scope
+
+from ddas_mm.errors import SettingError
+
+
+def read_config(path: str | os.PathLike[str]) -> Config:
+    """Read a config file.
+
+    Raises:
+        SettingError: If there is no such file, or it cannot be read: a config is
+            code of the user's, so that any error in it is the user's to mend.
+    """
+    if not Path(path).is_file():
+        what = 'is a folder' if Path(path).is_dir() else 'does not exist'
+        raise SettingError(f'config file {str(path)!r} {what}')
+    try:
+        config = Config.fromfile(path)
+    except Exception as error:
+        reason = ' '.join(str(error).split()) or 'no reason given'
+        raise SettingError(
+            f'config file {str(path)!r} cannot be read: '
+            f'{type(error).__name__}: {reason}'
+        ) from error
+    for name, value in list(dict.items(config._cfg_dict)):  # imports nothing yet
+        if isinstance(value, ModuleType):  # left in pure-Python configs; no copy of it
+            config.pop(name)
+    return config
+
+
+def init_scope(config: Config) -> None:
+    """Let types without a scope be looked for where a runner of the config would."""
+    scope = config.get('default_scope', 'mmengine')
+    if scope is not None:  # a pure-Python config has none: its types are classes
+        init_default_scope(scope)
+
+
+def scope_of(config: Config) -> str:
+    """Return the package that a config's types are of."""
+    model = (config.get('model') or {}).get('type')
+    return config.get('default_scope') or getattr(model, '__module__', '').split('.')[0]
+
+
+def type_name(settings: Mapping[str, Any], default: str = '') -> str:
+    """Return a section's type without scope or module.
+
+    It is a text (``'mmdet.Resize'``, ``'Resize'``), or, in a pure-Python config, the
+    class or function itself.
+
+    Args:
+        settings: The section.
+        default: What a section without a type means.
+    """
+    kind = settings.get('type', default)
+    return str(getattr(kind, '__name__', kind)).rpartition('.')[2]
+
+
+def find_typed(value: Any) -> Iterator[Any]:
+    """Yield every dict with a type in a nested config, the outer before the inner."""
+    if isinstance(value, dict):
+        if 'type' in value:
+            yield value
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from find_typed(item)
+
+
+def find_dicts(value: Any, name: str) -> Iterator[Any]:
+    """Yield every dict of a type in a nested config, whatever its scope."""
+    return (found for found in find_typed(value) if type_name(found) == name)
+
+
+def set_data_root(config: Config, root: str) -> None:
+    """Set the root of the data everywhere in a config, in place.
+
+    Every ``data_root`` becomes ``root``, and every other text that begins with one of
+    the roots that stood there (an evaluator's ``ann_file``, say) begins with it.
+
+    Raises:
+        SettingError: If the config names no ``data_root``.
+    """
+    roots = sorted(_roots(config._cfg_dict), key=len, reverse=True)
+    if not roots:
+        raise SettingError(
+            f'--data-root {root!r} has no effect: the config {config.filename!r} '
+            'names no data_root'
+        )
+    _replace(config._cfg_dict, [old.rstrip('/') for old in roots], root.rstrip('/'))
+
+
+def _roots(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        found = {str(v) for k, v in value.items() if k == 'data_root' and v}
+        return found.union(*map(_roots, value.values()))
+    if isinstance(value, (list, tuple)):
+        return set().union(*map(_roots, value))
+    return set()
+
+
+def _replace(value: Any, roots: list[str], new: str) -> Any:
+    if isinstance(value, dict):
+        for key in value:
+            value[key] = _replace(value[key], roots, new)
+        return value
+    if isinstance(value, (list, tuple)):
+        return type(value)(_replace(item, roots, new) for item in value)
+    if isinstance(value, (str, PurePath)):
+        value = str(value)
+        for old in roots:
+            if value.rstrip('/') == old or value.startswith(f'{old}/'):
+                return new + value[len(old) :]
+    return value
+
+
+LAZY = (LazyAttr, LazyObject)  # what a pure-Python config has imported
+
+
+# What Python itself writes in a way that it reads.
+PLAIN = (bool, int, float, complex, str, bytes, range, EllipsisType, type(None))
+
+
+def config_text(config: Config) -> str:
+    """Return a config as the text of a file that reads back as the same config.
+
+    What a pure-Python config has imported is imported again. Arrays become lists, and
+    paths text.
+
+    Raises:
+        SettingError: If something in the config cannot be written: it is named.
+    """
+    written = _Written(config)
+    failed = f'the config {config.filename!r} cannot be written to a file'
+    try:
+        text = written.text()
+        read = _Written(Config.fromstring(text, '.py')).values
+    except Exception as error:
+        reason = ' '.join(str(error).split())[:200]
+        raise SettingError(f'{failed}: {type(error).__name__}: {reason}') from error
+    if read != written.values:
+        keys = {*read, *written.values}
+        changed = [k for k in keys if read.get(k) != written.values.get(k)]
+        raise SettingError(f'{failed}: {", ".join(sorted(changed))} would be changed')
+    return text
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Stands where the text of a value is not what MMEngine would write."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+class _Written:
+    """A config's values as MMEngine writes them right, and what they import."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        values = config._to_lazy_dict()
+        self._taken = set(values)
+        self._imports: dict[tuple[str, str], str] = {}
+        self.values = {
+            key: self._write(value, key)
+            for key, value in sorted(values.items())
+            # what the file has defined for itself is no setting
+            if isinstance(value, LAZY)
+            or not (callable(value) or isinstance(value, ModuleType))
+        }
+
+    def text(self) -> str:
+        """Return the file's text."""
+        lines = [
+            f'from {module} import {name}' + (f' as {alias}' if alias != name else '')
+            for (module, name), alias in sorted(self._imports.items())
+        ]
+        return '\n'.join([*lines, Config(self.values).pretty_text])
+
+    def _write(self, value: Any, where: str) -> Any:
+        lazy = value if isinstance(value, LAZY) else None
+        if lazy is not None:
+            value = lazy.build()
+        if isinstance(value, (np.ndarray, np.generic)):
+            value = value.tolist()
+        if isinstance(value, dict):
+            items = sorted(value.items(), key=lambda item: str(item[0]))
+            return {
+                self._key(k, where): self._write(v, f'{where}.{k}') for k, v in items
+            }
+        if isinstance(value, (list, tuple)):
+            parts = [self._write(v, f'{where}.{i}') for i, v in enumerate(value)]
+            return parts if isinstance(value, list) else tuple(parts)
+        if isinstance(value, (set, frozenset)):
+            parts = sorted(repr(self._write(v, where)) for v in value)
+            return _Source(f'{type(value).__name__}([{", ".join(parts)}])')
+        if isinstance(value, float) and not math.isfinite(value):
+            return _Source(f"float('{value}')")
+        value = str(value) if isinstance(value, PurePath) else value
+        if isinstance(value, str) and '{{' in value:  # MMEngine would fill it in
+            return _Source(repr(value).replace('{{', '{\\x7b'))
+        return value if type(value) in PLAIN else self._import(value, lazy, where)
+
+    def _key(self, key: Any, where: str) -> Any:
+        written = self._write(key, where)
+        is_name = isinstance(written, str) and written.isidentifier()
+        if is_name and not keyword.iskeyword(written):
+            return written
+        return _Source(repr(written))
+
+    def _import(self, value: Any, lazy: Any, where: str) -> _Source:
+        module = getattr(value, '__module__', None)
+        name = getattr(value, '__qualname__', None)
+        if not _is_found(value, module, name) and lazy is not None:
+            module, name = lazy.module, str(lazy)
+        if not _is_found(value, module, name):
+            raise SettingError(
+                f'{where} of {self._config.filename!r} is {value!r}, which cannot be '
+                'written to a file; use numbers, texts, lists and dicts, or what can '
+                'be imported'
+            )
+        outer, *inner = name.split('.')
+        alias = self._imports.get((module, outer), outer)
+        while (module, outer) not in self._imports and alias in self._taken:
+            alias += '_'
+        self._imports[module, outer] = alias
+        self._taken.add(alias)
+        return _Source('.'.join([alias, *inner]))
+
+
+def _is_found(value: Any, module: Any, name: Any) -> bool:
+    """Whether a value is what another process finds under a name in a module."""
+    if module in (None, '__main__') or name is None:
+        return False
+    try:
+        return (
+            reduce(getattr, name.split('.'), importlib.import_module(module)) is value
+        )
+    except (ImportError, AttributeError):
+        return False

@@ -1,0 +1,117 @@
+"""Where policies act: DDASAugment put into the pipelines of a training config."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mmengine.config import Config
+
+from ddas_mm.config import find_typed, type_name
+from ddas_mm.errors import SettingError
+from ddas_mm.outcome.emit import AUGMENT
+
+Step = Mapping[str, Any]
+
+
+MARK = {'type': f'ddas_mm.{AUGMENT}'}
+
+
+def mark_pipeline(pipeline: Sequence[Step], where: str) -> list[Step]:
+    """Return the pipeline with DDASAugment behind its last loading step.
+
+    Data sets that hold arrays have no such step: it then comes first. Where the
+    pipeline has a DDASAugment already, it stays there, without a policy.
+
+    Args:
+        pipeline: Steps, as in a config.
+        where: What has this pipeline, for the message.
+
+    Raises:
+        SettingError: If images are loaded inside another step.
+    """
+    names = [type_name(step) for step in pipeline]
+    if AUGMENT in names:
+        place = names.index(AUGMENT)
+        return [*pipeline[:place], dict(MARK), *pipeline[place + 1 :]]
+    loading = [i for i, name in enumerate(names) if name.startswith('Load')]
+    if not loading:
+        for step, name in zip(pipeline, names, strict=True):
+            if _loads(step):
+                raise SettingError(
+                    f'{where} loads its images inside {name}, where DDASAugment cannot '
+                    "be put by itself; put dict(type='ddas_mm.DDASAugment') behind the "
+                    'loading steps and write the search config by hand'
+                )
+    place = max(loading, default=-1) + 1
+    return [*pipeline[:place], dict(MARK), *pipeline[place:]]
+
+
+def _loads(steps: Any) -> bool:
+    return any(type_name(step).startswith('Load') for step in find_typed(steps))
+
+
+def mark_dataset(dataset: dict[str, Any], where: str) -> None:
+    """Put DDASAugment into the pipeline of every leaf of a data set, in place.
+
+    Raises:
+        SettingError: If a leaf has no pipeline, or none that can be marked.
+    """
+    parts = dataset.get('datasets') or [dataset.get('dataset')]
+    if parts != [None]:
+        for part in parts:
+            mark_dataset(part, where)
+        return
+    if not dataset.get('pipeline'):
+        raise SettingError(f'{where} of type {type_name(dataset)!r} has no pipeline')
+    dataset['pipeline'] = mark_pipeline(dataset['pipeline'], where)
+
+
+def leaf_of(dataset: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the (first) data set below all wrappers."""
+    while 'datasets' in dataset or 'dataset' in dataset:
+        dataset = (dataset.get('datasets') or [dataset.get('dataset')])[0]
+    return dataset
+
+
+def mark_training(training: Config) -> Config:
+    """Return the training config with DDASAugment where policies act.
+
+    That is behind the loading steps of every pipeline that the training uses, those
+    that hooks switch to included.
+
+    Raises:
+        SettingError: If there is no pipeline, or none that can be marked.
+    """
+    config = copy.deepcopy(training)
+    loader = config.get('train_dataloader')
+    if not isinstance(loader, Mapping) or not isinstance(
+        loader.get('dataset'), Mapping
+    ):
+        raise SettingError(
+            f'{training.filename!r} is no training config: it has no train_dataloader '
+            'with a data set'
+        )
+    where = 'train_dataloader.dataset'
+    before = copy.deepcopy(leaf_of(loader.dataset).get('pipeline'))
+    mark_dataset(loader.dataset, where)
+    for name, value in config.items():
+        if before and value == before:  # train_pipeline, where the config names it so
+            config[name] = copy.deepcopy(leaf_of(loader.dataset)['pipeline'])
+    for holder, key in _switched_pipelines(config.get('custom_hooks') or []):
+        holder[key] = mark_pipeline(holder[key], f'custom_hooks: {key}')
+    return config
+
+
+def _switched_pipelines(value: Any) -> Iterator[tuple[Any, str]]:
+    """Yield where hooks hold a pipeline that loads images."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if key in ('pipeline', 'switch_pipeline') and _loads(item):
+                yield value, key
+            else:
+                yield from _switched_pipelines(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _switched_pipelines(item)

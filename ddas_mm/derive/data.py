@@ -1,0 +1,146 @@
+"""The data of a derived search: one plain data set, and what S_val passes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ddas_mm.config import type_name
+from ddas_mm.derive.augment import Step
+from ddas_mm.errors import SettingError
+from ddas_mm.outcome.emit import AUGMENT
+
+# Wrappers that show an image more than once per epoch, and change nothing else.
+REPEATING = ('RepeatDataset', 'ClassBalancedDataset')
+
+
+# Steps that need other images than the one they are given.
+MIXING = ('Mosaic', 'MixUp', 'CopyPaste', 'CachedMosaic', 'CachedMixUp')
+
+
+SIZE_WORDS = ('Crop', 'Resize', 'Choice', 'Affine', 'Scale', 'Size')
+
+
+def searchable(dataset: Mapping[str, Any], changes: list[str]) -> dict[str, Any]:
+    """Return the data set as a search can split it: plain, or a ConcatDataset of such.
+
+    Args:
+        dataset: The training set, its pipelines marked.
+        changes: Receives one line for each change.
+
+    Raises:
+        SettingError: If there is a wrapper that a search cannot do without.
+    """
+    dataset = copy.deepcopy(dict(dataset))
+    name = type_name(dataset)
+    if name in REPEATING:
+        changes.append(f'{name} is left out: a search epoch shows each image once')
+        return searchable(dataset['dataset'], changes)
+    if name == 'MultiImageMixDataset':
+        outer = _outer_steps(dataset['pipeline'], changes)
+        changes.append(f'{name} is left out: a search takes image by image')
+        return _followed_by(searchable(dataset['dataset'], changes), outer)
+    if 'datasets' in dataset:
+        dataset['datasets'] = [searchable(p, changes) for p in dataset['datasets']]
+    elif 'dataset' in dataset:
+        raise SettingError(
+            f'a search cannot take the wrapper {name} of train_dataloader.dataset '
+            'apart; set train_dataloader.dataset to the data set in it'
+        )
+    else:
+        dataset['pipeline'] = _without_mixing(dataset['pipeline'], changes)
+    return dataset
+
+
+def _without_mixing(pipeline: Sequence[Step], changes: list[str]) -> list[Step]:
+    mixing = [type_name(step) for step in pipeline if type_name(step) in MIXING]
+    if mixing:
+        changes.append(
+            f'{", ".join(mixing)} left out of the search: they mix images, '
+            'which would mix policies'
+        )
+    return [step for step in pipeline if type_name(step) not in MIXING]
+
+
+def _outer_steps(pipeline: Sequence[Step], changes: list[str]) -> list[Step]:
+    """Return what a wrapper that mixes images (as YOLOX has) does to a single one."""
+    if any(type_name(step) in ('Mosaic', 'CachedMosaic') for step in pipeline):
+        # It cuts the image out of a mosaic of twice the size.
+        pipeline = [step for step in pipeline if type_name(step) != 'RandomAffine']
+        changes.append('RandomAffine is left out with the Mosaic that it cuts out')
+    return _without_mixing(pipeline, changes)
+
+
+def _followed_by(dataset: Mapping[str, Any], steps: Sequence[Step]) -> dict[str, Any]:
+    """Return a searchable data set with more steps at the end of every pipeline."""
+    if 'datasets' in dataset:
+        parts = [_followed_by(part, steps) for part in dataset['datasets']]
+        return {**dataset, 'datasets': parts}
+    return {**dataset, 'pipeline': [*dataset['pipeline'], *copy.deepcopy(steps)]}
+
+
+def val_pipeline(
+    pipeline: Sequence[Step], evaluation: Sequence[Step] | None
+) -> list[Step] | None:
+    """Return the pipeline of S_val, or None where the loop's own default will do.
+
+    Where random steps give the training images their size, S_val is loaded and packed
+    as in training, and brought to size as in evaluation. (The evaluation's pipeline
+    itself would not do: it may load boxes after the image has been resized.)
+
+    Args:
+        pipeline: A training pipeline with DDASAugment in it.
+        evaluation: The pipeline of ``val_dataloader`` or ``test_dataloader``.
+
+    Raises:
+        SettingError: If there is nothing to take the size from.
+    """
+    names = [type_name(step) for step in pipeline]
+    place = names.index(AUGMENT)
+    tail = pipeline[place + 1 :]
+    sizes = [s for s in tail if any(map(_gives_size_at_random, _types(s)))]
+    if not sizes:
+        return None
+    if evaluation is None:
+        raise SettingError(
+            f'{type_name(sizes[0])} gives training images a random size, and the '
+            'config has neither val_dataloader nor test_dataloader to take the size of '
+            'S_val from; set train_cfg.policy_dataloader.dataset.pipeline in a search '
+            'config'
+        )
+    return [
+        *(step for step in pipeline[:place] if 'Random' not in type_name(step)),
+        *(step for step in evaluation if _is_plain(type_name(step))),
+        *_middle_crop(tail),
+        *(step for step in pipeline if type_name(step).startswith('Pack')),
+    ]
+
+
+def _middle_crop(tail: Sequence[Step]) -> list[Step]:
+    """Return the crop that lets mmseg's preprocessor stack the images of S_val."""
+    crops = [step['crop_size'] for step in tail if type_name(step) == 'RandomCrop']
+    if not crops or type_name(tail[-1]) != 'PackSegInputs':
+        return []
+    height, width = crops[-1]
+    return [{'type': 'CenterCrop', 'crop_size': (width, height), 'auto_pad': True}]
+
+
+def _types(settings: Any) -> Iterator[str]:
+    """Yield the types of a step and of those that it holds."""
+    if isinstance(settings, Mapping):
+        yield type_name(settings)
+        settings = list(settings.values())
+    if isinstance(settings, (list, tuple)):
+        for part in settings:
+            yield from _types(part)
+
+
+def _gives_size_at_random(name: str) -> bool:
+    return name == 'Expand' or (
+        'Random' in name and any(word in name for word in SIZE_WORDS)
+    )
+
+
+def _is_plain(name: str) -> bool:
+    return not name.startswith(('Load', 'Pack', 'TestTime')) and 'Random' not in name

@@ -1,0 +1,179 @@
+"""From a training config to the config of its own search."""
+
+from __future__ import annotations
+
+import copy
+import math
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from ddas_mm.config import config_text, type_name
+from ddas_mm.derive.augment import leaf_of
+from ddas_mm.derive.data import searchable, val_pipeline
+from ddas_mm.derive.schedule import SearchPlan, scaled_schedule, search_optimizer
+from ddas_mm.errors import SettingError
+from ddas_mm.files import write_atomically
+from ddas_mm.outcome.emit import HOOK
+
+# Data sets that hold arrays in RGB; files are loaded as BGR.
+RGB_ARRAYS = ('CIFAR10', 'CIFAR100', 'SVHN')
+
+
+# Hooks that change the pipeline, or serve the validation.
+DROPPED_HOOKS = (
+    *('PipelineSwitchHook', 'YOLOXModeSwitchHook', 'SwitchRecipeHook'),
+    *('EMAHook', 'MeanTeacherHook', 'PreciseBNHook', 'SyncNormHook'),
+    *('EarlyStoppingHook', 'PrepareProtoBeforeValLoopHook', HOOK),
+)
+
+
+EPOCH_SAMPLERS = ('DefaultSampler',)
+
+
+OTHER_SAMPLERS = (
+    *('InfiniteSampler', 'ClassAwareSampler', 'RepeatAugSampler'),
+    'CustomSampleSizeSampler',
+)
+
+
+def search_dataset(marked: Config, changes: list[str]) -> dict[str, Any]:
+    """Return the training set of a marked config as a search can split it."""
+    return searchable(marked.train_dataloader.dataset, changes)
+
+
+def derive_search(marked: Config, plan: SearchPlan, retrain: str) -> Config:
+    """Return the search of a training.
+
+    Args:
+        marked: The training config, DDASAugment in its pipelines.
+        plan: Sizes and rates of the search.
+        retrain: The marked config's file, relative to the search config.
+
+    Raises:
+        SettingError: If a part of the training has no counterpart in a search.
+    """
+    changes: list[str] = []
+    config = copy.deepcopy(marked)
+    length = _training_length(marked)
+    loader = config.train_dataloader
+    loader.dataset = search_dataset(marked, changes)
+    _fit_loader(loader, changes)
+    config.optim_wrapper, amp = search_optimizer(marked.optim_wrapper, changes)
+    share = plan.processes * (loader.get('batch_size') or 1)
+    config.param_scheduler = scaled_schedule(
+        marked.get('param_scheduler'),
+        length,
+        plan.epochs,
+        plan.epochs * math.ceil(plan.num_train / share),
+    )
+    ((unit, size),) = length.items()
+    changes.append(
+        f'param_scheduler of {unit}={size} brought to the length of {plan.epochs} '
+        'search epochs'
+    )
+    config.train_cfg = _loop(config, plan, amp)
+    for name in ('val', 'test'):
+        for part in ('dataloader', 'cfg', 'evaluator'):
+            config[f'{name}_{part}'] = None
+    _fit_runtime(config, plan, retrain, changes)
+    config.derived_from = {
+        'config': str(marked.filename),
+        'changes': list(dict.fromkeys(changes)),
+    }
+    return config
+
+
+def _training_length(config: Config) -> dict[str, int]:
+    train = config.get('train_cfg') or {}
+    for key in ('max_epochs', 'max_iters'):
+        if train.get(key):
+            return {key: train[key]}
+    raise SettingError(
+        f'train_cfg of {config.filename!r} has neither max_epochs nor max_iters'
+    )
+
+
+def _fit_loader(loader: Any, changes: list[str]) -> None:
+    loader.persistent_workers = loader.get('num_workers', 0) > 0
+    sampler = type_name(loader.get('sampler') or {'type': EPOCH_SAMPLERS[0]})
+    if sampler in EPOCH_SAMPLERS:
+        return
+    if sampler not in OTHER_SAMPLERS:
+        raise SettingError(
+            f'train_dataloader.sampler of type {sampler!r} pairs or filters images in '
+            'a way that a search cannot follow; use DefaultSampler'
+        )
+    loader.sampler = {'type': EPOCH_SAMPLERS[0], 'shuffle': True}
+    changes.append(f'DefaultSampler instead of {sampler}: a search counts epochs')
+
+
+def _loop(config: Config, plan: SearchPlan, amp: bool) -> dict[str, Any]:
+    loader = config.train_dataloader
+    space: dict[str, Any] = {'name': plan.space, 'depth': 2}
+    if type_name(leaf_of(loader.dataset)) in RGB_ARRAYS:
+        space['constants'] = {'channel_order': 'rgb'}
+    most = max(plan.num_val // plan.processes, 1)
+    val_loader: dict[str, Any] = {
+        'batch_size': min(plan.val_batch or loader.get('batch_size') or 1, most)
+    }
+    evaluation = config.get('val_dataloader') or config.get('test_dataloader')
+    if isinstance(evaluation, (list, tuple)):
+        evaluation = evaluation[0]
+    pipeline = val_pipeline(
+        leaf_of(loader.dataset)['pipeline'],
+        leaf_of(evaluation['dataset']).get('pipeline') if evaluation else None,
+    )
+    if pipeline is not None:
+        val_loader['dataset'] = {'pipeline': pipeline}
+    return {
+        'type': 'ddas_mm.DDASLoop',
+        'max_epochs': plan.epochs,
+        'proxy': {'num_train': plan.num_train, 'num_val': plan.num_val, 'seed': 0},
+        'space': space,
+        'num_policies': plan.num_policies,
+        'total_prob': 0.35,
+        'total_lr': plan.total_lr,
+        'op_lr': plan.op_lr,
+        'policy_dataloader': val_loader,
+        'amp': amp,
+    }
+
+
+def _fit_runtime(
+    config: Config, plan: SearchPlan, retrain: str, changes: list[str]
+) -> None:
+    hooks = list(config.get('custom_hooks') or [])
+    dropped = [type_name(hook) for hook in hooks if type_name(hook) in DROPPED_HOOKS]
+    if set(dropped) - {HOOK}:
+        changes.append(f'{", ".join(dropped)} of custom_hooks left out')
+    config.custom_hooks = [
+        *(hook for hook in hooks if type_name(hook) not in DROPPED_HOOKS),
+        {'type': f'ddas_mm.{HOOK}', 'smooth': plan.smooth, 'retrain': retrain},
+    ]
+    config.setdefault('default_hooks', {})
+    config.default_hooks.checkpoint = {
+        'type': 'CheckpointHook',
+        'interval': 1,
+        'max_keep_ckpts': 3,
+    }
+    if config.get('log_processor'):
+        config.log_processor.by_epoch = True
+    config.resume = False
+    for name in ('compile', 'work_dir'):
+        config.pop(name, None)
+
+
+def write_derived(search: Config, marked: Config, folder: Path, name: str) -> Path:
+    """Write ``search_<name>.py``, and ``<name>.py``, which it names for the training.
+
+    Returns:
+        The search config's path.
+    """
+    path = folder / f'search_{name}.py'
+    texts = {folder / f'{name}.py': config_text(marked), path: config_text(search)}
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, text in texts.items():
+        write_atomically(file, text)
+    return path

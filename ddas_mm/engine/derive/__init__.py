@@ -1,5 +1,0 @@
-"""A search from an ordinary training config."""
-
-from ddas_mm.engine.derive.cli import add_derive_arguments, derive_from_arguments
-
-__all__ = ['add_derive_arguments', 'derive_from_arguments']

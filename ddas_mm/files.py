@@ -1,0 +1,53 @@
+"""Writing files so that a reader or a kill never meets half of one."""
+
+from __future__ import annotations
+
+import glob
+import os
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+STALE = 600.0  # seconds after which nobody is writing a temporary file any more
+
+
+def write_atomically(path: str | os.PathLike[str], text: str) -> None:
+    """Replace a text file so that a reader or a kill never meets half of it.
+
+    What killed writers of the file have left beside it is removed.
+    """
+    path = Path(path)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
+    try:
+        with os.fdopen(handle, 'w', encoding='utf-8') as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)
+        os.replace(name, path)
+    except BaseException as error:
+        os.unlink(name)
+        if isinstance(error, OSError):  # of a full disk: tells no file by itself
+            error.filename = str(path)
+        raise
+    for left in path.parent.glob(glob.escape(f'.{path.name}.') + '*'):
+        with suppress(OSError):  # another process may remove it, too
+            if time.time() - left.stat().st_mtime > STALE:
+                left.unlink()
+
+
+def tool_path(name: str) -> str:
+    """Return the path of a tool, as it is typed in the current folder.
+
+    Args:
+        name: Its path in the folder of the tools, which lies beside the package in a
+            checkout and inside of a package that was installed from a wheel.
+    """
+    package, here = Path(__file__).resolve().parent, Path.cwd()
+    inside = package / '.mim'
+    path = (inside if inside.is_dir() else package.parent) / 'tools' / name
+    path = path.resolve()  # of an editable install, which has links to the checkout
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -1,0 +1,342 @@
+"""Moving the pixels of an image by a map of the plane."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from ddas_mm.ops.geometry import Affine, Array
+
+_PIXELS = 1 << 16
+
+
+def bands(height: int, width: int) -> Iterator[slice]:
+    """Yield the rows of an image in slices of about 65,000 pixels.
+
+    Fresh arrays of a megabyte cost more in page faults than the arithmetic in them.
+    """
+    step = max(1, _PIXELS // width)
+    for start in range(0, height, step):
+        yield slice(start, min(start + step, height))
+
+
+Row = tuple[float, float, float]
+
+
+_FIXED = 16  # fractional bits of Pillow's affine transform
+
+
+_BELOW_HALF = np.nextafter(np.float32(0.5), np.float32(0))
+
+
+_TIE = 1e-3  # wider than the rounding of float32 coordinates below 8192
+
+
+@dataclass(frozen=True)
+class PillowGrid:
+    """Pixel centres and floor, in 16.16 fixed point (Pillow's ``affine_fixed``)."""
+
+    def index(self, row: Row, x: Array, y: Array) -> Array:
+        """Return the input index of output pixels; x and y broadcast."""
+        a, b, c = row
+        start = _to_fixed(c + 0.5 * a + 0.5 * b)
+        fixed: Array = _to_fixed(a) * x + (_to_fixed(b) * y + start)
+        return fixed >> _FIXED
+
+    def rough_index(self, row: Row, x: Array, y: Array) -> Array:
+        """:meth:`index` for whole images: as exact, in int32 where that holds it."""
+        small = max(x.size, y.max() + 1) <= 8192
+        dtype = np.int32 if small else np.int64
+        return self.index(row, x.astype(dtype), y.astype(dtype))
+
+    def ties(self, row: Row, steps: Array) -> Array:
+        """Return the lines on which the shift of a shear is not constant: none."""
+        del row, steps
+        return np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class ZophGrid:
+    """Integer coordinates in float32, rounded half away from zero (Zoph et al.)."""
+
+    def index(self, row: Row, x: Array, y: Array) -> Array:
+        """Return the input index of output pixels; x and y broadcast, float64."""
+        value = self._value(row, x, y).astype(np.float64)
+        index: Array = np.trunc(value + np.copysign(0.5, value))
+        return index
+
+    def rough_index(self, row: Row, x: Array, y: Array) -> Array:
+        """:meth:`index` for whole images, int32, as exact."""
+        value = self._value(row, x, y)
+        # Adding one half in float32 would round what lies just below a tie.
+        index: Array = np.floor(value).astype(np.int32)
+        value -= index
+        # Ties go away from zero: -0.5 to -1, outside, where all below it is anyway.
+        index += value > np.where(index < 0, 0.5, _BELOW_HALF)
+        return index
+
+    def ties(self, row: Row, steps: Array) -> Array:
+        """Return the lines on which float32 rounding makes the shift vary with x."""
+        zero = np.zeros(1, dtype=np.int64)
+        shift = self._value(row, zero, steps).astype(np.float64)
+        return np.flatnonzero(np.abs(shift - np.floor(shift) - 0.5) < _TIE)
+
+    def _value(self, row: Row, x: Array, y: Array) -> Array:
+        """``(a x + b y) + c`` at pixel centres, in the order of Zoph et al."""
+        a, b, c = row
+        value = np.float32(a) * x.astype(np.float32) + np.float32(b) * y.astype(
+            np.float32
+        )
+        return value + np.float32(c + 0.5 * a + 0.5 * b - 0.5)
+
+
+Grid = PillowGrid | ZophGrid
+
+
+def _to_fixed(value: float) -> int:
+    return math.floor(value * (1 << _FIXED) + 0.5)
+
+
+_CACHED_PIXELS = 1 << 19  # a table takes 8 bytes a pixel: at most 64 MB are kept
+
+
+def index_table(affine: Affine, grid: Grid, height: int, width: int) -> Array:
+    """(H, W) flat input index of each output pixel; ``H * W`` stands for outside."""
+    small = height * width <= _CACHED_PIXELS
+    build = _build if small else _build.__wrapped__
+    return build(affine, grid, height, width)
+
+
+@lru_cache(maxsize=16)
+def _build(affine: Affine, grid: Grid, height: int, width: int) -> Array:
+    index = np.empty((height, width), dtype=np.intp)
+    x = np.arange(width)
+    for rows in bands(height, width):
+        y = np.arange(rows.start, rows.stop)[:, None]
+        column = grid.rough_index((affine.a, affine.b, affine.c), x, y)
+        line = grid.rough_index((affine.d, affine.e, affine.f), x, y)
+        # As unsigned numbers, negative ones are too large as well.
+        unsigned = np.dtype(f'u{line.itemsize}')
+        outside = np.greater_equal(column.view(unsigned), width)
+        outside |= np.greater_equal(line.view(unsigned), height)
+        line *= width
+        line += column
+        line[outside] = height * width
+        index[rows] = line
+    return index
+
+
+def look_up(array: Array, index: Array, fill: Fill) -> Array:
+    """Return a new array of the pixels that ``index`` (H, W) points at."""
+    height, width = array.shape[:2]
+    if array.ndim == 2:
+        flat = np.append(array.ravel(), np.asarray(fill, dtype=array.dtype))
+        return flat.take(index)
+    # Four bytes to the pixel, so that one look-up moves all channels.
+    packed = np.empty((height * width + 1, 4), dtype=np.uint8)
+    cv2.cvtColor(array, cv2.COLOR_BGR2BGRA, dst=packed[:-1].reshape(height, width, 4))
+    packed[-1, :3] = fill
+    pixels = packed.view(np.int32)[:, 0]
+    out = np.empty_like(array, order='C')
+    for rows in bands(height, width):
+        moved = pixels.take(index[rows]).view(np.uint8).reshape(-1, width, 4)
+        cv2.cvtColor(moved, cv2.COLOR_BGRA2BGR, dst=out[rows])
+    return out
+
+
+Fill = int | tuple[int, int, int]
+
+
+Move = Callable[[Array, Fill], Array]
+"""Takes an array (H, W) or (H, W, 3) uint8 and a fill; may return its input."""
+
+
+Span = tuple[int, int, int]
+"""Output range and shift of one axis: ``out[i] = in[i + shift]``, start <= i < stop."""
+
+
+def span(index: Array, size: int) -> Span:
+    """Return the part of an axis that has input, from (n,) indices in a row."""
+    valid = np.flatnonzero((index >= 0) & (index < size))
+    if len(valid) == 0:
+        return 0, 0, 0
+    first = int(valid[0])
+    return first, int(valid[-1]) + 1, int(index[first]) - first
+
+
+def place(
+    array: Array, rows: Span, columns: Span, height: int, width: int, fill: Fill
+) -> Array:
+    """Put part of an array on a canvas; returns ``array`` where nothing would move."""
+    y0, y1, dy = rows
+    x0, x1, dx = columns
+    if (y0, y1, dy, x0, x1, dx) == (0, height, 0, 0, width, 0):
+        return array
+    out = filled(array, height, width, fill)
+    out[y0:y1, x0:x1] = array[y0 + dy : y1 + dy, x0 + dx : x1 + dx]
+    return out
+
+
+def filled(like: Array, height: int, width: int, fill: Fill) -> Array:
+    """Return an empty canvas with the dtype and channels of ``like``."""
+    out = np.empty((height, width, *like.shape[2:]), dtype=like.dtype)
+    paint(out, fill)
+    return out
+
+
+def paint(area: Array, fill: Fill) -> None:
+    """Write one colour over an array (H, W[, 3])."""
+    # Whole lines are many times faster than three values at a time.
+    line = np.empty(area.shape[1:], dtype=area.dtype)
+    line[...] = fill
+    area[...] = line
+
+
+Run = tuple[slice, slice, slice]
+"""Lines, output columns and input columns that one copy moves."""
+
+
+@lru_cache(maxsize=64)
+def plan_shear(row: Row, grid: Grid, height: int, width: int) -> Move:
+    """Return the function that shifts every line by its own number of pixels.
+
+    ``row`` gives the input column. Lines with the same shift are copied together.
+    """
+    runs = [*_shifted_lines(row, grid, height, width)]
+    # Copied last, and after the lines were cleared: they replace what went before.
+    ties, tie_runs = _tied_lines(row, grid, height, width)
+
+    def move(array: Array, fill: Fill) -> Array:
+        out = filled(array, height, width, fill)
+        for lines, target, source in runs:
+            out[lines, target] = array[lines, source]
+        if len(ties):
+            out[ties] = filled(array, 1, width, fill)
+        for lines, target, source in tie_runs:
+            out[lines, target] = array[lines, source]
+        return out
+
+    return move
+
+
+def _shifted_lines(row: Row, grid: Grid, height: int, width: int) -> Iterator[Run]:
+    """Join lines with the same shift."""
+    zero = np.zeros(1, dtype=np.int64)
+    shifts = grid.index(row, zero, np.arange(height)).astype(np.int64)
+    starts = [0, *(np.flatnonzero(np.diff(shifts)) + 1).tolist()]
+    stops = [*starts[1:], height]
+    for start, stop, shift in zip(starts, stops, shifts[starts].tolist(), strict=True):
+        left, right = max(0, -shift), min(width, width - shift)
+        if left < right:
+            source = slice(left + shift, right + shift)
+            yield slice(start, stop), slice(left, right), source
+
+
+def _tied_lines(
+    row: Row, grid: Grid, height: int, width: int
+) -> tuple[Array, list[Run]]:
+    """Cut lines whose shift changes on the way into pieces with one shift each."""
+    ties = grid.ties(row, np.arange(height))
+    if len(ties) == 0:
+        return ties, []
+    x = np.arange(width)
+    index = grid.index(row, x, ties[:, None]).astype(np.int64)
+    inside = (index >= 0) & (index < width)
+    shift = np.where(inside, index - x, width)
+    first = np.ones_like(inside)
+    first[:, 1:] = shift[:, 1:] != shift[:, :-1]
+    line, start = np.nonzero(first)
+    stop = np.append(np.where(line[1:] == line[:-1], start[1:], width), width)
+    pieces = zip(
+        ties[line].tolist(),
+        start.tolist(),
+        stop.tolist(),
+        shift[line, start].tolist(),
+        strict=True,
+    )
+    return ties, [
+        (slice(y, y + 1), slice(left, right), slice(left + move, right + move))
+        for y, left, right, move in pieces
+        if move != width
+    ]
+
+
+def plan_warp(affine: Affine, grid: Grid, height: int, width: int) -> Move:
+    """Return the function that moves arrays of ``height`` x ``width`` pixels.
+
+    Shifts and shears are copies of slices, quarter turns and flips OpenCV calls,
+    everything else a table of pixel indices. All are exact for the grid; OpenCV's own
+    affine warp is not, it rounds coordinates to 1/1024 pixel.
+    """
+    a, b, d, e = affine.linear
+    rows = (a, b, affine.c), (d, e, affine.f)
+    turn = _TURNS.get(affine.linear)
+    if turn is not None:
+        return turn(rows, grid, height, width)
+    if a == 1 and e == 1 and d == 0:
+        return plan_shear(rows[0], grid, height, width)
+    if a == 1 and e == 1 and b == 0:
+        shear = plan_shear((e, d, affine.f), grid, width, height)
+        return lambda array, fill: _transposed(shear(_transposed(array), fill))
+    index = index_table(affine, grid, height, width)
+    return lambda array, fill: look_up(array, index, fill)
+
+
+def _unturned(rows: tuple[Row, Row], grid: Grid, height: int, width: int) -> Move:
+    zero = np.zeros(1, dtype=np.int64)
+    columns = span(grid.index(rows[0], np.arange(width), zero), width)
+    lines = span(grid.index(rows[1], zero, np.arange(height)), height)
+    return lambda array, fill: place(array, lines, columns, height, width, fill)
+
+
+def _mirrored(rows: tuple[Row, Row], grid: Grid, height: int, width: int) -> Move:
+    del rows, grid, height, width  # always about the middle: nothing leaves
+    return lambda array, _: _flipped(array)
+
+
+def _upended(rows: tuple[Row, Row], grid: Grid, height: int, width: int) -> Move:
+    del rows, grid, height, width
+    return lambda array, _: array[::-1].copy()
+
+
+def _turned(rows: tuple[Row, Row], grid: Grid, height: int, width: int) -> Move:
+    # Where height and width differ by an odd number, pixels come to lie on the corners
+    # of others; the half goes down and left, as with Pillow's rotate(90).
+    del rows, grid
+    shift = (width - height) // 2
+    lines = span(np.arange(height) + shift, width)
+    columns = span(np.arange(width) - shift, height)
+    return lambda array, fill: place(
+        _rotated(array), lines, columns, height, width, fill
+    )
+
+
+_TURNS: dict[tuple[float, float, float, float], Callable[..., Move]] = {
+    (1, 0, 0, 1): _unturned,
+    (-1, 0, 0, 1): _mirrored,
+    (1, 0, 0, -1): _upended,
+    (0, -1, 1, 0): _turned,
+}
+
+
+def _flipped(array: Array) -> Array:
+    if array.dtype == np.uint8:
+        return cv2.flip(array, 1)
+    return np.ascontiguousarray(array[:, ::-1])
+
+
+def _rotated(array: Array) -> Array:
+    if array.dtype == np.uint8:
+        return cv2.rotate(array, cv2.ROTATE_90_COUNTERCLOCKWISE)
+    return np.ascontiguousarray(np.rot90(array))
+
+
+def _transposed(array: Array) -> Array:
+    if array.dtype == np.uint8:
+        return cv2.transpose(array)
+    return np.ascontiguousarray(array.T)

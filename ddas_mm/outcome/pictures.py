@@ -1,0 +1,342 @@
+"""Pictures of what candidates and policies do to images, alone and on sheets."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Polygon, Rectangle
+from matplotlib.patheffects import AbstractPathEffect, withStroke
+
+from ddas_mm.augment.adapter import unpack
+from ddas_mm.augment.candidates import CandidateOps
+from ddas_mm.errors import SettingError
+from ddas_mm.ops import Sample
+from ddas_mm.outcome.examples import Examples
+from ddas_mm.outcome.plots import COLOURS
+from ddas_mm.policy import PolicySchedule, SearchSpace
+
+DPI = 100
+
+
+FONT = 8.0  # points
+
+
+LINE = 15  # pixels from one line of text to the next
+
+
+LETTER = 7.2  # pixels that a letter takes at most, on average
+
+
+GAP = 8  # pixels around pictures
+
+
+SHAPE = 1.4  # width by height of a sheet, if the number of pictures allows
+
+
+Colours = list[tuple[float, float, float]]
+
+
+IGNORED = 255  # of segmentation maps
+
+
+OPACITY = 0.45
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One picture of a sheet.
+
+    Attributes:
+        title: What stands above it; lines are separated by newlines.
+        sample: Image in **RGB**, boxes, masks and segmentation map.
+        ids: (N,) number of each box, which gives it its colour.
+    """
+
+    title: str
+    sample: Sample
+    ids: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Where things are, in pixels from the top left."""
+
+    columns: int
+    rows: int
+    width: int  # of a picture
+    height: int  # of a picture
+    title: int  # height of a title
+
+    @classmethod
+    def of(cls, pictures: Sequence[Picture], width: int, columns: int | None) -> _Grid:
+        sides = [picture.sample.image.shape for picture in pictures]
+        height = math.ceil(max(width * side[0] / side[1] for side in sides))
+        title = LINE * max(len(picture.title.splitlines()) for picture in pictures)
+        if columns is None:
+            cell = (height + title + GAP) / (width + GAP)
+            columns = max(round(math.sqrt(len(sides) * cell * SHAPE)), 1)
+        columns = min(columns, len(sides))
+        return cls(columns, math.ceil(len(sides) / columns), width, height, title)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of all pictures."""
+        cell = self.height + self.title + GAP
+        return self.columns * (self.width + GAP) + GAP, self.rows * cell + GAP
+
+    def corner(self, index: int) -> tuple[int, int]:
+        """Left and top of a picture, below its title."""
+        row, column = divmod(index, self.columns)
+        top = row * (self.height + self.title + GAP) + self.title
+        return GAP + column * (self.width + GAP), top
+
+
+def draw_contact_sheet(
+    pictures: Sequence[Picture], heading: str, path: Path, width: int = 240
+) -> None:
+    """Write a PNG of all pictures; see :func:`lay_out_sheet`."""
+    FigureCanvasAgg(lay_out_sheet(pictures, heading, width)).print_png(path)
+
+
+def lay_out_sheet(
+    pictures: Sequence[Picture],
+    heading: str,
+    width: int = 240,
+    columns: int | None = None,
+) -> Figure:
+    """Return a figure of all pictures, in rows, with boxes and masks drawn.
+
+    Args:
+        pictures: At least one.
+        heading: What stands above all; long text is wrapped.
+        width: Width of a picture on the sheet, in pixels.
+        columns: Pictures in a row; None for a sheet that is a little wider than high.
+    """
+    grid = _Grid.of(pictures, width, columns)
+    across, down = grid.size
+    across = max(across, 400)
+    heading = textwrap.fill(heading, int((across - 2 * GAP) / LETTER))
+    top = LINE * (heading.count('\n') + 1) + 2 * GAP
+    figure = Figure(figsize=(across / DPI, (top + down) / DPI), dpi=DPI)
+    total = top + down
+    figure.text(GAP / across, 1 - GAP / total, heading, fontsize=FONT, va='top')
+    for index, picture in enumerate(pictures):
+        left, upper = grid.corner(index)
+        height, breadth = picture.sample.image.shape[:2]
+        high = width * height / breadth
+        bottom = 1 - (top + upper + high) / total
+        axes = figure.add_axes((left / across, bottom, width / across, high / total))
+        draw_picture(axes, picture)
+        longest = max(map(len, picture.title.splitlines()), default=1)
+        size = FONT * min(1, width / (LETTER * max(longest, 1)))
+        axes.annotate(
+            picture.title,
+            (0, 1),
+            (0, 2),
+            xycoords='axes fraction',
+            textcoords='offset points',
+            fontsize=size,
+        )
+    return figure
+
+
+def draw_picture(axes: Axes, picture: Picture) -> None:
+    """Draw image, segmentation map, masks and boxes; a box has its mask's colour."""
+    sample = picture.sample
+    height, width = sample.image.shape[:2]
+    # Pixel i covers [i, i + 1): the coordinates of boxes and polygons.
+    extent = (0, width, height, 0)
+    axes.set_axis_off()
+    axes.imshow(sample.image, extent=extent, aspect='auto')
+    colours = [to_rgb(COLOURS[i % len(COLOURS)]) for i in picture.ids]
+    layer = _bitmaps(sample, colours)
+    if layer is not None:
+        axes.imshow(layer, extent=extent, aspect='auto', interpolation='nearest')
+    if isinstance(sample.masks, list):
+        for parts, colour in zip(sample.masks, colours, strict=True):
+            for points in parts:
+                patch = Polygon(np.reshape(points, (-1, 2)), alpha=OPACITY, fc=colour)
+                axes.add_patch(patch)
+    outline: list[AbstractPathEffect] = [withStroke(linewidth=2.4, foreground='black')]
+    for (x1, y1, x2, y2), colour in zip(sample.boxes, colours, strict=True):
+        box = Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, clip_on=False)
+        box.set(edgecolor=colour, linewidth=1.2)
+        box.set_path_effects(outline)
+        axes.add_patch(box)
+
+
+def _bitmaps(sample: Sample, colours: Colours) -> np.ndarray | None:
+    """(H, W, 4) float RGBA of segmentation map and bitmap masks, None without."""
+    bitmaps = isinstance(sample.masks, np.ndarray)
+    if sample.seg_map is None and not bitmaps:
+        return None
+    layer = np.zeros((*sample.image.shape[:2], 4), np.float32)
+    if sample.seg_map is not None:
+        palette = np.array([to_rgb(colour) for colour in COLOURS], np.float32)
+        layer[..., :3] = palette[sample.seg_map % len(palette)]
+        layer[..., 3] = OPACITY * (sample.seg_map != IGNORED)
+    if isinstance(sample.masks, np.ndarray):
+        for mask, colour in zip(sample.masks, colours, strict=True):
+            layer[mask > 0] = (*colour, OPACITY)
+    return layer
+
+
+DRAWS = 20  # draws per candidate until one shows
+
+
+class ImagePictures:
+    """Pictures of one image of the training data.
+
+    Args:
+        space: Candidates and constants.
+        results: mm's dict of the image, before DDASAugment; left as it is.
+        seed: Seed of all randomness.
+    """
+
+    def __init__(self, space: SearchSpace, results: dict[str, Any], seed: int) -> None:
+        self.labels, self.ops, self.seed = space.labels, CandidateOps(space), seed
+        # ids tell who is left in the end
+        boxes = results.get('gt_bboxes')
+        ids = {} if boxes is None else {'gt_instances_ids': np.arange(len(boxes))}
+        self.results = {**results, **ids}
+
+    def original(self) -> Picture:
+        """Return the image as it is."""
+        return self._picture('original', self.results)
+
+    def candidate(self, index: int) -> Picture:
+        """Return the image after a candidate, which is drawn until it shows."""
+        for attempt in range(DRAWS):
+            rng = np.random.default_rng([self.seed, index, attempt])
+            done = self.ops.apply(self.results, [index], rng)
+            changed = not np.array_equal(done['img'], self.results['img'])
+            if changed:
+                break
+        label = self.labels[index]
+        return self._picture(label if changed else f'{label} (no change)', done)
+
+    def samples(
+        self, schedule: PolicySchedule, row: int, number: int
+    ) -> Iterator[Picture]:
+        """Yield the image after policies drawn from one row of a schedule."""
+        for sample in range(number):
+            rng = np.random.default_rng([self.seed, sample])
+            policy = schedule.row(row).draw(rng)
+            done = self.ops.apply(self.results, policy, rng)
+            title = '\n'.join(self.labels[k] for k in policy)
+            yield self._picture(title or 'not augmented', done)
+
+    def _picture(self, title: str, done: dict[str, Any]) -> Picture:
+        """Return the picture of a sample; says how many boxes are left."""
+        ids = done.get('gt_instances_ids', ())
+        total = len(self.results.get('gt_instances_ids', ()))
+        if len(ids) < total:
+            title += f'\n{len(ids)} of {total} boxes left'
+        try:
+            sample = unpack(done)
+        except SettingError:  # of boxes that the space leaves alone
+            sample, ids = Sample(done['img']), ()
+        if self.ops.constants.channel_order == 'bgr':
+            image = np.ascontiguousarray(sample.image[..., ::-1])
+            sample = replace(sample, image=image)
+        return Picture(title, sample, ids)
+
+
+WIDTH = 280  # pixels
+
+
+QUALITY = 80  # of JPEG
+
+
+TRIES = 200  # images that are looked at for some with boxes
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A picture as a ``data:`` address, what it shows, and what to note of it."""
+
+    source: str
+    alt: str
+    note: str = ''
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """What the report shows of images.
+
+    Attributes:
+        originals: The images as they are.
+        candidates: For each candidate index shown, one tile per image.
+    """
+
+    originals: list[Tile]
+    candidates: dict[int, list[Tile]]
+
+
+def draw_gallery(
+    examples: Examples,
+    space: SearchSpace,
+    indices: Sequence[int],
+    number: int = 2,
+    seed: int = 0,
+) -> Gallery:
+    """Draw candidates on the first images that have boxes (or the first, if none do).
+
+    Args:
+        examples: The training images.
+        space: The search space.
+        indices: Which of its candidates.
+        number: How many images.
+        seed: Seed of all randomness.
+
+    Raises:
+        SettingError: If an image is missing or cannot be augmented.
+    """
+    images = [
+        ImagePictures(space, results, seed)
+        for results in choose_images(examples, number, seed)
+    ]
+    labels = space.labels
+    return Gallery(
+        [_tile(image.original(), 'original') for image in images],
+        {k: [_tile(i.candidate(k), labels[k]) for i in images] for k in indices},
+    )
+
+
+def choose_images(
+    examples: Examples, number: int, seed: int = 0
+) -> list[dict[str, Any]]:
+    """Return mm's dicts of the first images that have boxes; others if too few do."""
+    chosen, others = [], []
+    for index in range(min(len(examples), TRIES)):
+        results = examples.load(index, seed)
+        if results is not None:
+            boxes = results.get('gt_bboxes')
+            (chosen if boxes is None or len(boxes) else others).append(results)
+        if len(chosen) == number:
+            break
+    return (chosen + others)[:number]
+
+
+def _tile(picture: Picture, label: str) -> Tile:
+    height, width = picture.sample.image.shape[:2]
+    figure = Figure(figsize=(WIDTH / DPI, WIDTH * height / width / DPI), dpi=DPI)
+    draw_picture(figure.add_axes((0, 0, 1, 1)), picture)
+    file = io.BytesIO()
+    canvas = FigureCanvasAgg(figure)
+    canvas.print_jpg(file, pil_kwargs={'quality': QUALITY, 'optimize': True})
+    code = base64.b64encode(file.getvalue()).decode()
+    note = picture.title.removeprefix(label).replace('\n', ' ').strip(' ()')
+    return Tile(f'data:image/jpeg;base64,{code}', label, note)

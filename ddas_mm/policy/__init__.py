@@ -1,0 +1,35 @@
+"""The paper's mathematics; knows no framework beyond torch, numpy and scipy."""
+
+from ddas_mm.policy.estimator import (
+    alignment,
+    alignment_signal,
+    mixture_weights,
+    policy_loss,
+    sequence_probs,
+)
+from ddas_mm.policy.file import (
+    policy_from_dict,
+    policy_to_dict,
+    read_policy,
+    write_policy,
+)
+from ddas_mm.policy.learned import PolicyParams, sample_policies
+from ddas_mm.policy.schedule import PolicyRow, PolicySchedule
+from ddas_mm.policy.space import SearchSpace
+
+__all__ = [
+    'PolicyParams',
+    'PolicyRow',
+    'PolicySchedule',
+    'SearchSpace',
+    'alignment',
+    'alignment_signal',
+    'mixture_weights',
+    'policy_from_dict',
+    'policy_loss',
+    'policy_to_dict',
+    'read_policy',
+    'sample_policies',
+    'sequence_probs',
+    'write_policy',
+]

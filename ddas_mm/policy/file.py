@@ -1,0 +1,146 @@
+"""Reading and writing policies: ``policy.json`` and dicts in configs.
+
+The format is ``{"format": "ddas-policy", "version": 1, "table", "constants",
+"candidates", "depth", "total_prob", "total_prob_raw", "op_probs", "search"}``.
+Whatever is wrong with a policy is found here, with field and value.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from msgspec import Meta, Struct
+
+from ddas_mm.errors import SettingError, check_keys, typed
+from ddas_mm.files import write_atomically
+from ddas_mm.policy.schedule import PolicySchedule
+from ddas_mm.policy.space import SearchSpace
+
+Probability = Annotated[float, Meta(ge=0, le=1)]
+
+
+Level = Annotated[float, Meta(ge=0, le=1e9)]  # finite
+
+
+Row = Annotated[list[Probability], Meta(min_length=1)]
+
+
+# Emitted configs round to 6 digits; 1e-3 is far above that and far below a mistake.
+SUM_TOLERANCE = 1e-3
+
+
+class PolicyFile(Struct, kw_only=True):
+    """What the format holds, for T rows and K candidates."""
+
+    format: Annotated[str, Meta(pattern='^ddas-policy$')] = 'ddas-policy'
+    version: Annotated[int, Meta(ge=1, le=1)] = 1
+    table: str
+    constants: dict[str, Any] = {}
+    candidates: Annotated[list[tuple[str, Level | None]], Meta(min_length=1)]
+    depth: Annotated[int, Meta(ge=1)]
+    total_prob: Row
+    total_prob_raw: Row | None = None
+    op_probs: Annotated[list[Row], Meta(min_length=1)]
+    search: dict[str, Any] = {}
+
+
+def policy_to_dict(schedule: PolicySchedule) -> dict[str, Any]:
+    """Return the schedule in the file format, as plain Python values."""
+    return {
+        'format': 'ddas-policy',
+        'version': 1,
+        'table': schedule.space.table,
+        'constants': dict(schedule.space.constants),
+        'candidates': [list(candidate) for candidate in schedule.space.candidates],
+        'depth': schedule.space.depth,
+        'total_prob': schedule.total_prob.tolist(),
+        'total_prob_raw': schedule.total_prob_raw.tolist(),
+        'op_probs': schedule.op_probs.tolist(),
+        'search': schedule.search,
+    }
+
+
+def policy_from_dict(data: Any, source: str = 'policy') -> PolicySchedule:
+    """Check a policy in the file format and return its schedule.
+
+    Args:
+        data: What a file or a config holds.
+        source: Where it came from; error messages begin with it.
+
+    Raises:
+        SettingError: With the field and the value that are wrong.
+    """
+    check_keys(f'{source}: a policy', data, PolicyFile.__struct_fields__)
+    file = typed(data, PolicyFile, source)
+    try:
+        space = SearchSpace(
+            file.table, tuple(file.candidates), file.depth, file.constants
+        )
+    except SettingError as error:
+        raise SettingError(f'{source}: {error}') from None
+    raw = file.total_prob if file.total_prob_raw is None else file.total_prob_raw
+    for name, values in (('total_prob_raw', raw), ('op_probs', file.op_probs)):
+        if len(values) != len(file.total_prob):
+            raise SettingError(
+                f'{source}: {name} has {len(values)} rows, '
+                f'but total_prob has {len(file.total_prob)}'
+            )
+    for index, row in enumerate(file.op_probs):
+        if len(row) != len(space):
+            raise SettingError(
+                f'{source}: op_probs[{index}] has {len(row)} entries, '
+                f'but there are {len(space)} candidates'
+            )
+        if abs(sum(row) - 1) > SUM_TOLERANCE:
+            raise SettingError(
+                f'{source}: op_probs[{index}] must sum to 1, but sums to {sum(row):.6g}'
+            )
+    columns = (np.array(v, np.float64) for v in (file.total_prob, raw, file.op_probs))
+    return PolicySchedule(space, *columns, file.search)
+
+
+def read_policy(path: str | os.PathLike[str]) -> PolicySchedule:
+    """Read a ``policy.json``.
+
+    Raises:
+        SettingError: If the file is missing, is no JSON, or holds no valid policy.
+    """
+    try:
+        text = Path(path).read_bytes().decode('utf-8')
+    except OSError as error:
+        raise SettingError(
+            f'policy file {str(path)!r} cannot be read: {error.strerror}'
+        ) from None
+    except UnicodeDecodeError:
+        raise SettingError(
+            f'policy file {str(path)!r} is not a text file; '
+            'give the policy.json that a search has written'
+        ) from None
+    try:
+        data = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise SettingError(
+            f'policy file {str(path)!r} is not valid JSON: {error}'
+        ) from None
+    return policy_from_dict(data, str(path))
+
+
+def write_policy(schedule: PolicySchedule, path: str | os.PathLike[str]) -> None:
+    """Write ``policy.json`` atomically, one row of probabilities per line."""
+    data = policy_to_dict(schedule)
+    lines = []
+    for name, value in data.items():
+        if name in ('candidates', 'op_probs'):
+            rows = ',\n'.join(f'  {_dumps(row)}' for row in value)
+            lines.append(f' {_dumps(name)}: [\n{rows}\n ]')
+        else:
+            lines.append(f' {_dumps(name)}: {_dumps(value)}')
+    write_atomically(path, '{\n' + ',\n'.join(lines) + '\n}\n')
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, allow_nan=False)

@@ -1,0 +1,169 @@
+"""The result of a search: a policy for every part of a training (Section 3.5.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
+
+from ddas_mm.errors import SettingError
+from ddas_mm.policy.space import SearchSpace
+
+
+def smooth_total_prob(
+    total_prob: NDArray[np.float64], size: int
+) -> NDArray[np.float64]:
+    """Return ``p_tp`` through a mean filter of size ``F_s``, edges held.
+
+    Args:
+        total_prob: (T,) raw ``p_tp`` after each search epoch.
+        size: Filter size ``F_s`` in epochs, at least 1.
+
+    Returns:
+        (T,) smoothed ``p_tp`` (Algorithm 1, line 17).
+    """
+    raw = np.asarray(total_prob, dtype=np.float64)
+    return np.asarray(uniform_filter1d(raw, size=size, mode='nearest'))
+
+
+@dataclass(frozen=True)
+class PolicyRow:
+    """The policy of one search epoch.
+
+    Attributes:
+        total_prob: ``p_tp``, the probability that an image is augmented.
+        op_probs: (K,) ``p_o``.
+        depth: Operations per augmented image, ``N_o``.
+    """
+
+    total_prob: float
+    op_probs: NDArray[np.float64]
+    depth: int
+
+    def draw(self, rng: np.random.Generator) -> list[int]:
+        """Draw the candidates for one image, in the order of application.
+
+        Returns:
+            ``N_o`` candidate indices, or none where the image is left alone.
+        """
+        if rng.random() >= self.total_prob:
+            return []
+        cumulative = np.cumsum(self.op_probs)
+        drawn = rng.random(self.depth) * cumulative[-1]
+        candidates: list[int] = np.searchsorted(cumulative, drawn, 'right').tolist()
+        return candidates
+
+
+@dataclass(frozen=True)
+class PolicySchedule:
+    """``p_tp`` and ``p_o`` of every search epoch.
+
+    Attributes:
+        space: Candidates, depth and constants that the rows refer to.
+        total_prob: (T,) smoothed ``p_tp``.
+        total_prob_raw: (T,) ``p_tp`` as searched.
+        op_probs: (T, K) ``p_o``, not smoothed.
+        search: How the policy was found (configuration, cost, versions, ...).
+    """
+
+    space: SearchSpace
+    total_prob: NDArray[np.float64]
+    total_prob_raw: NDArray[np.float64]
+    op_probs: NDArray[np.float64]
+    search: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_snapshots(
+        cls,
+        space: SearchSpace,
+        snapshots: list[tuple[float, NDArray[np.float64]]],
+        smooth: int = 1,
+        search: dict[str, Any] | None = None,
+    ) -> PolicySchedule:
+        """Build the schedule from ``(p_tp, p_o)`` after each search epoch.
+
+        Args:
+            space: The search space.
+            snapshots: T pairs of ``p_tp`` and (K,) ``p_o``.
+            smooth: Size ``F_s`` of the mean filter over ``p_tp``.
+            search: How the policy was found.
+        """
+        raw = np.array([total for total, _ in snapshots], dtype=np.float64)
+        op_probs = np.array([probs for _, probs in snapshots], dtype=np.float64)
+        return cls(space, smooth_total_prob(raw, smooth), raw, op_probs, search or {})
+
+    @classmethod
+    def uniform(cls, space: SearchSpace, total_prob: float) -> PolicySchedule:
+        """Build the schedule of one row that prefers no candidate: no search at all.
+
+        Args:
+            space: The search space.
+            total_prob: ``p_tp``, in [0, 1].
+        """
+        return cls.from_snapshots(
+            space, [(total_prob, np.full(len(space), 1 / len(space)))]
+        )
+
+    def held(self, *, total_prob: bool, op_probs: bool) -> PolicySchedule:
+        """Return the schedule with its last values in every row (paper Table 6).
+
+        Args:
+            total_prob: Whether ``p_tp`` is held.
+            op_probs: Whether ``p_o`` is held; both give a schedule of one row.
+        """
+        values = [self.total_prob, self.total_prob_raw, self.op_probs]
+        kept = 1 if total_prob and op_probs else len(self)
+        for i, held in enumerate((total_prob, total_prob, op_probs)):
+            if held:
+                values[i] = np.repeat(values[i][-1:], kept, axis=0)
+        return replace(
+            self, total_prob=values[0], total_prob_raw=values[1], op_probs=values[2]
+        )
+
+    def __post_init__(self) -> None:
+        rows, width = len(self.total_prob), len(self.space)
+        if rows == 0:
+            raise SettingError('a policy needs at least one row, but has none')
+        if self.op_probs.shape != (rows, width) or len(self.total_prob_raw) != rows:
+            raise SettingError(
+                f'total_prob, total_prob_raw and op_probs must have {rows} rows and '
+                f'op_probs {width} columns, but they have {rows}, '
+                f'{len(self.total_prob_raw)} rows and shape {self.op_probs.shape}'
+            )
+
+    def __len__(self) -> int:
+        """T, the number of rows."""
+        return len(self.total_prob)
+
+    def row_index(self, step: int, steps: int) -> int:
+        """Return the row that is nearest to the middle of a training's step.
+
+        Args:
+            step: Epoch or iteration, counted from 0; later ones than the last count
+                as the last (workers fetch ahead).
+            steps: How many the training has.
+        """
+        return min((2 * step + 1) * len(self) // (2 * steps), len(self) - 1)
+
+    def row(self, index: int) -> PolicyRow:
+        """Return one row, counted from 0 (or from the end if negative)."""
+        return PolicyRow(
+            float(self.total_prob[index]), self.op_probs[index], self.space.depth
+        )
+
+    def top(self, index: int, count: int = 3) -> list[tuple[str, float]]:
+        """Return the most probable candidates of a row, best first.
+
+        Returns:
+            Pairs of printed name and probability.
+        """
+        probs = self.op_probs[index]
+        best = np.argsort(-probs, kind='stable')[:count]
+        return [(self.space.labels[k], float(probs[k])) for k in best]
+
+    def with_search(self, search: dict[str, Any]) -> PolicySchedule:
+        """Return the same schedule with another account of how it was found."""
+        return replace(self, search=search)

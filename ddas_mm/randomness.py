@@ -1,0 +1,78 @@
+"""The random streams: seeds of a run, keys of its parts, generators kept and seeded."""
+
+from __future__ import annotations
+
+import random  # noqa: TID251  the steps of mm's pipelines draw from it
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from mmengine.runner import Runner
+
+POLICIES = 1  # of a mini-batch: epoch
+
+
+VAL_ORDER = 2  # of S_val: pass
+
+
+VAL_IMAGE = 3  # steps of S_val, if they draw: index
+
+
+HEAD = 4  # steps before DDASAugment: epoch, index
+
+
+OPERATIONS = 5  # of a policy: epoch, index, view
+
+
+TAIL = 6  # steps after DDASAugment: epoch, index, view
+
+
+REFETCH = 7  # images for one that cannot be used: epoch, index
+
+
+STEP = 8  # what the network draws: step, rank
+
+
+REPLAY = 9  # what DDASAugment draws in a training: rank, clock or not, number
+
+
+def seed_generators(*key: int) -> None:
+    """Seed the global generators that mm's pipelines draw from."""
+    seed = int(np.random.SeedSequence(key).generate_state(1)[0])
+    np.random.seed(seed)  # noqa: NPY002
+    random.seed(seed)
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed also queues CUDA's
+
+
+@contextmanager
+def generators_kept() -> Iterator[None]:
+    """Give the global generators back as they were: dropout draws from them too."""
+    state = np.random.get_state(), random.getstate(), torch.get_rng_state()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(state[0])  # noqa: NPY002
+        random.setstate(state[1])
+        torch.set_rng_state(state[2])
+
+
+def shared_seed(runner: Runner) -> int:
+    """Return the run's seed without what ``diff_rank_seed`` adds to it."""
+    different = runner._randomness_cfg.get('diff_rank_seed', False)
+    return runner.seed - (runner.rank if different else 0)
+
+
+def seed_step(seed: int, step: int, rank: int) -> None:
+    """Key what the network draws (dropout, sampled boxes) by seed, step and rank.
+
+    So a resumed search draws the same, without the state of any generator.
+
+    Args:
+        seed: The run's seed, equal on all ranks.
+        step: Steps done before this one.
+        rank: This process' rank.
+    """
+    seed_generators(seed, STEP, step, rank)
+    if torch.cuda.is_available():
+        torch.cuda.manual_seed(torch.initial_seed())

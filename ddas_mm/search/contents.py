@@ -1,0 +1,199 @@
+"""What S_train and S_val hold, and whether both have the same scale."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from ddas_mm.errors import SettingError
+from ddas_mm.search.views import (
+    ValidationDataset,
+    ViewDataset,
+    ViewIndex,
+    telling_images,
+)
+
+MOST_NAMES = 30
+
+
+def describe(dataset: Any, name: str) -> str:
+    """Return how many images, instances and classes a data set has, in words.
+
+    Instances that the loss ignores (crowds) do not count. Data without boxes and
+    labels, as for segmentation, has images alone.
+
+    Args:
+        dataset: A built mm data set, or a part of one.
+        name: What it is, for the words.
+
+    Raises:
+        SettingError: If there are images, but no instance.
+    """
+    counts: Counter[Any] = Counter()
+    known = False
+    for index in range(len(dataset)):
+        labels = _labels(dataset.get_data_info(index))
+        known = known or labels is not None
+        counts.update(labels or ())
+    if not known:
+        return f'{name} has {len(dataset)} images'
+    if not counts:
+        raise SettingError(
+            f'{name} has {len(dataset)} images without any instance, so that nothing '
+            'can be learnt: the data set found no box of its classes with an area; '
+            'check metainfo.classes and the boxes in the ann_file'
+        )
+    classes = dataset.metainfo.get('classes') or ()
+    missing = [one for label, one in enumerate(classes) if label not in counts]
+    return (
+        f'{name} has {len(dataset)} images with {counts.total()} instances of '
+        f'{len(counts)} classes' + _told(missing)
+    )
+
+
+def _labels(info: Mapping[str, Any]) -> list[Any] | None:
+    if 'instances' in info:
+        counted = (one for one in info['instances'] if not one.get('ignore_flag'))
+        return [one.get('bbox_label') for one in counted]
+    label = info.get('gt_label')
+    return None if label is None else np.atleast_1d(label).tolist()
+
+
+def _told(missing: list[str]) -> str:
+    if not missing:
+        return ''
+    more = len(missing) - MOST_NAMES
+    others = f' and {more} more' if more > 0 else ''
+    return f'; without any instance: {", ".join(missing[:MOST_NAMES])}{others}'
+
+
+IMAGES, DRAWS = 8, 2  # of the random steps of S_train, for each image
+
+
+LIMIT = 1.5  # beyond the scales that S_train has
+
+
+class Received(NamedTuple):
+    """What the network gets of one image.
+
+    Attributes:
+        size: Width and height in pixels.
+        object_side: Median side of its objects in pixels, where it has boxes.
+        enlarged: Object sides by those in the file; without boxes, but with a
+            segmentation map, the factor by which it was resized.
+    """
+
+    size: tuple[int, int]
+    object_side: float | None
+    enlarged: float | None
+
+
+def check_scale(train: ViewDataset, val: ValidationDataset, own: bool) -> None:
+    """Check on a few images that S_val is as large as S_train, and its objects are.
+
+    Random scales count as a range. Crops change the size of images, not of objects,
+    and are let pass where there are boxes or segmentation maps to see that.
+
+    Args:
+        train: S_train.
+        val: S_val.
+        own: Whether S_val is a data set of its own; its files may have another size.
+
+    Raises:
+        SettingError: With both sizes.
+    """
+    first = _received_train(train)
+    second = [
+        received
+        for i in telling_images(val, range(len(val)), IMAGES)
+        for received in _received(val[i], val.get_data_info(i))
+    ]
+    if not first or not second or not _is_other_scale(first, second, own, val.as_given):
+        return
+    random = f', without the random {", ".join(val.left_out)},' if val.left_out else ''
+    raise SettingError(
+        f'S_val{random} would reach the network at another scale than S_train: '
+        f'{_in_words(second)}, but S_train {_in_words(first)}; set '
+        'train_cfg.policy_dataloader.dataset.pipeline to steps that load the images of '
+        'S_val, bring them to the size of S_train, and pack them'
+    )
+
+
+def _received_train(train: ViewDataset) -> list[Received]:
+    indices = telling_images(train, range(len(train)), IMAGES)
+    return [
+        received
+        for i in indices
+        for draw in range(DRAWS)
+        # without policies there is D_0 alone
+        for received in _received(
+            train[ViewIndex(i, draw, [])][1][0], train.get_data_info(i)
+        )
+    ]
+
+
+def _received(packed: Any, info: Mapping[str, Any]) -> list[Received]:
+    inputs = packed.get('inputs') if isinstance(packed, Mapping) else None
+    images = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+    sample = packed.get('data_samples') if isinstance(packed, Mapping) else None
+    side, enlarged = _object_side(sample), None
+    before = [one['bbox'] for one in info.get('instances') or () if 'bbox' in one]
+    if side is not None and before:
+        enlarged = side / _median_side(before)
+    elif hasattr(sample, 'gt_sem_seg'):
+        enlarged = float(np.mean(sample.metainfo.get('scale_factor', 1)))
+    return [
+        Received((image.shape[-1], image.shape[-2]), side, enlarged)
+        for image in images
+        if isinstance(image, torch.Tensor) and image.ndim >= 3
+    ]
+
+
+def _object_side(sample: Any) -> float | None:
+    boxes = getattr(getattr(sample, 'gt_instances', None), 'bboxes', None)
+    boxes = getattr(boxes, 'tensor', boxes)
+    if boxes is None or boxes.ndim != 2 or boxes.shape[1] != 4 or not len(boxes):
+        return None
+    return _median_side(boxes.numpy())
+
+
+def _median_side(boxes: Any) -> float:
+    x1, y1, x2, y2 = np.asarray(boxes, np.float64).T
+    return float(np.median(np.sqrt((x2 - x1) * (y2 - y1))))
+
+
+def _is_other_scale(
+    first: Sequence[Received], second: Sequence[Received], own: bool, as_given: bool
+) -> bool:
+    sides = _apart(
+        [(r.size[0] * r.size[1]) ** 0.5 for r in first],
+        [(r.size[0] * r.size[1]) ** 0.5 for r in second],
+    )
+    key = 'object_side' if own else 'enlarged'
+    train = [getattr(r, key) for r in first if getattr(r, key) is not None]
+    val = [getattr(r, key) for r in second if getattr(r, key) is not None]
+    if train and val:
+        return _apart(train, val) and (sides or not own)
+    sizes = {r.size for r in first}
+    # a network that is fed one size may know no other
+    only = not as_given and len(sizes) == 1
+    return sides or (only and {r.size for r in second} != sizes)
+
+
+def _apart(train: Sequence[float], val: Sequence[float]) -> bool:
+    # crops cut objects short: the largest are those that are whole
+    least, most = np.percentile(train, 10), max(train)
+    return not least / LIMIT <= np.median(val) <= most * LIMIT
+
+
+def _in_words(received: Sequence[Received]) -> str:
+    sizes = sorted((r.size for r in received), key=lambda size: size[0] * size[1])
+    (w, h), (wide, high) = sizes[0], sizes[-1]
+    to = '' if (w, h) == (wide, high) else f' to {wide} x {high}'
+    sides = [r.object_side for r in received if r.object_side is not None]
+    of = f' with objects of {np.median(sides):.0f} pixels' if sides else ''
+    return f'{w} x {h}{to} pixels{of}'

@@ -1,0 +1,322 @@
+"""The data of a search, built from the settings of a training."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from mmengine.dist import get_dist_info
+from mmengine.model import BaseDataPreprocessor
+from mmengine.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS
+from torch.utils.data import BatchSampler, DataLoader
+
+from ddas_mm.augment.candidates import CandidateOps
+from ddas_mm.errors import SettingError, check_all, check_integer, check_keys
+from ddas_mm.policy import SearchSpace
+from ddas_mm.search.contents import check_scale
+from ddas_mm.search.images import check_images
+from ddas_mm.search.sampler import EndlessBatchSampler, PolicyBatchSampler
+from ddas_mm.search.splits import VAL_DATASET, check_disjoint, check_proxy, choose
+from ddas_mm.search.views import Chosen, ValidationDataset, ViewDataset, collate_views
+
+
+def build_search_datasets(
+    train_config: Mapping[str, Any],
+    val_config: Mapping[str, Any],
+    proxy: Mapping[str, Any],
+    ops: CandidateOps,
+    seed: int,
+    paired: bool = False,
+) -> tuple[ViewDataset, ValidationDataset]:
+    """Build S_train as views, and S_val.
+
+    Args:
+        train_config: ``train_dataloader.dataset`` of the training.
+        val_config: ``train_cfg.policy_dataloader.dataset``. Where it sets more than
+            the pipeline, S_val is a data set of its own, else a split of the
+            training set. Unset keys are as in ``train_config``.
+        proxy: ``num_train`` and ``num_val``, the sizes of S_train and S_val, and
+            ``seed``, that of their draw. Unset sizes: S_val a third of the training
+            set and S_train the rest; all images of a data set of its own. Or
+            ``num_classes``, ``train_per_class`` and ``val_per_class``: as many images
+            of each of as many classes, drawn by seed. Before all these
+            goes ``split_file``, the ``split.json`` of another search.
+        ops: The operations of the search space.
+        seed: The run's seed, equal on all ranks.
+        paired: Whether the steps after DDASAugment draw alike for all views.
+
+    Raises:
+        SettingError: If data is missing, too small or in both sets, or a setting
+            does not fit a search.
+    """
+    check_proxy(proxy)
+    source = val_source = build_dataset(train_config, 'train_dataloader.dataset')
+    if val_config:
+        val_source = build_dataset(_merge(val_config, train_config), VAL_DATASET)
+    own = bool(set(val_config) - {'pipeline'})
+    chosen = choose(source, val_source, proxy, own)
+    parts = [Chosen(source, chosen[0]), Chosen(val_source, chosen[1])]
+    if own:
+        check_disjoint(*parts)
+    elif proxy.get('split_file') is not None:
+        check_disjoint(*parts, 'train_cfg.proxy.split_file')
+    check_all(
+        lambda: check_images(parts[0], 'S_train'),
+        lambda: check_images(parts[1], 'S_val'),
+    )
+    train = ViewDataset(source, chosen[0], ops, seed, paired)
+    val = ValidationDataset(val_source, chosen[1], seed, 'pipeline' in val_config)
+    check_scale(train, val, own)
+    return train, val
+
+
+def build_dataset(config: Mapping[str, Any], name: str) -> Any:
+    """Build a data set and read its annotations.
+
+    Args:
+        config: Settings of the data set.
+        name: Where they stand, for messages.
+
+    Raises:
+        SettingError: If files are missing, or no image is left.
+    """
+    if not isinstance(config, Mapping):
+        raise SettingError(f'{name} must be a dict, but is {config!r}')
+    try:
+        dataset = DATASETS.build(copy.deepcopy(config))
+        if hasattr(dataset, 'full_init'):
+            dataset.full_init()
+    except FileNotFoundError as error:
+        missing = error.filename or error
+        raise SettingError(
+            f'{name} finds no {str(missing)!r}; set its data_root, ann_file and '
+            'data_prefix (or give --data-root DIR)'
+        ) from error
+    except (SettingError, ImportError):
+        raise
+    except Exception as error:  # whatever reading damaged or other files comes to
+        # what BaseDataset says when it serialises an empty list
+        if 'need at least one array' not in str(error):
+            reason = f'{type(error).__name__}: {" ".join(str(error).split())}'
+            files = ', '.join(_annotation_files(config))
+            raise SettingError(
+                f'{name} cannot be read{f" ({files})" if files else ""}: {reason}'
+            ) from error
+        dataset = []
+    if len(dataset) == 0:
+        raise SettingError(
+            f'{name} holds no image that the model can learn from; check its ann_file, '
+            'metainfo.classes and filter_cfg'
+        )
+    return dataset
+
+
+def _annotation_files(config: Any) -> list[str]:
+    files = [str(config['ann_file'])] if config.get('ann_file') else []
+    inner = [config.get('dataset'), *(config.get('datasets') or [])]
+    return files + [file for part in inner if part for file in _annotation_files(part)]
+
+
+def _merge(own: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    """Return S_val's settings; another type of data set inherits nothing."""
+    if set(own) == {'pipeline'} and 'datasets' in base:  # a ConcatDataset has none
+        parts = [_merge(own, part) for part in base['datasets']]
+        return {**base, 'datasets': parts}
+    same_type = own.get('type', base.get('type')) == base.get('type')
+    return {**(base if same_type else {}), **own}
+
+
+# Settings of mm data loaders that are no arguments of torch's.
+MM_SETTINGS = ('dataset', 'sampler', 'batch_sampler', 'batch_size', 'collate_fn')
+
+
+UNUSED = ('drop_last', 'worker_init_fn', 'num_batch_per_epoch')
+
+
+TORCH = tuple(inspect.signature(DataLoader).parameters)
+
+
+# Settings that torch refuses without workers.
+WORKER_SETTINGS = ('persistent_workers', 'prefetch_factor', 'multiprocessing_context')
+
+
+def check_loader(name: str, config: Any) -> None:
+    """Check the settings of a data loader, as far as they are given.
+
+    Args:
+        name: Where they stand.
+        config: What stands there.
+
+    Raises:
+        SettingError: If a key is not known, or a number is out of range.
+    """
+    check_keys(name, config, MM_SETTINGS + UNUSED + TORCH)
+    for key, least in (('batch_size', 1), ('num_workers', 0)):
+        if key in config:
+            check_integer(f'{name}.{key}', config[key], least)
+
+
+def build_view_loader(
+    dataset: ViewDataset,
+    config: Mapping[str, Any],
+    space: SearchSpace,
+    num_policies: int,
+    seed: int,
+) -> DataLoader:
+    """Build the loader of S_train: ``views`` and ``policies`` of each mini-batch.
+
+    Args:
+        dataset: S_train.
+        config: ``train_dataloader``.
+        space: The search space.
+        num_policies: L.
+        seed: The run's seed, equal on all ranks.
+    """
+    batch_size = check_integer(
+        'train_dataloader.batch_size', config.get('batch_size'), 1
+    )
+    sampler = _sampler('sampler', config, dataset=dataset, seed=seed)
+    if not hasattr(sampler, 'epoch') or not hasattr(sampler, 'seed'):
+        raise SettingError(
+            f'train_dataloader.sampler of type {type(sampler).__name__} knows no '
+            "epochs; a search needs one that does, e.g. dict(type='DefaultSampler')"
+        )
+    if config.get('batch_sampler') is None:
+        batches = BatchSampler(sampler, batch_size, config.get('drop_last', False))
+    else:
+        batches = _sampler(
+            'batch_sampler', config, sampler=sampler, batch_size=batch_size
+        )
+    return DataLoader(
+        dataset,
+        batch_sampler=PolicyBatchSampler(
+            batches, sampler, len(space), num_policies, space.depth
+        ),
+        collate_fn=partial(collate_views, collate=_collate(config)),
+        **_torch_settings(config),
+    )
+
+
+def build_val_loader(
+    dataset: ValidationDataset, config: Mapping[str, Any], seed: int
+) -> DataLoader:
+    """Build the endless loader of S_val.
+
+    Args:
+        dataset: S_val.
+        config: ``train_cfg.policy_dataloader``, completed by ``train_dataloader``.
+        seed: The run's seed, equal on all ranks.
+
+    Raises:
+        SettingError: If S_val is smaller than one mini-batch on every rank.
+    """
+    batch_size = check_integer(
+        'train_cfg.policy_dataloader.batch_size', config.get('batch_size'), 1
+    )
+    rank, world_size = get_dist_info()
+    if len(dataset) < batch_size * world_size:
+        raise SettingError(
+            f'S_val has {len(dataset)} images, fewer than one mini-batch of '
+            f'train_cfg.policy_dataloader.batch_size={batch_size} on each of '
+            f'{world_size} processes'
+        )
+    return DataLoader(
+        dataset,
+        batch_sampler=EndlessBatchSampler(
+            len(dataset), batch_size, seed, rank, world_size
+        ),
+        collate_fn=_collate(config),
+        # one endless stream: no second start for which workers would be kept
+        **{**_torch_settings(config), 'persistent_workers': False},
+    )
+
+
+def _sampler(key: str, config: Mapping[str, Any], **default_args: Any) -> Any:
+    settings = config.get(key, {'type': 'DefaultSampler', 'shuffle': True})
+    try:
+        return DATA_SAMPLERS.build(settings, default_args=default_args)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = str(error.args[0]).partition('. ')[0]
+        raise SettingError(
+            f'train_dataloader.{key} {settings!r} cannot be built: {reason}'
+        ) from error
+
+
+def _collate(config: Mapping[str, Any]) -> Callable[[list[Any]], Any]:
+    collate = config.get('collate_fn', {'type': 'pseudo_collate'})
+    if callable(collate):
+        return collate
+    if not isinstance(collate, Mapping) or 'type' not in collate:
+        raise SettingError(f"collate_fn must be a dict with 'type', but is {collate!r}")
+    settings = dict(collate)
+    name = settings.pop('type')
+    function = FUNCTIONS.get(name) if isinstance(name, str) else name
+    if function is None:
+        raise SettingError(f'collate_fn.type {name!r} is not a known function')
+    return partial(function, **settings)
+
+
+def _torch_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    # No worker_init_fn: ViewDataset seeds every sample by itself.
+    unwanted = MM_SETTINGS + UNUSED
+    if config.get('num_workers', 0) == 0:
+        unwanted += WORKER_SETTINGS
+    settings = {key: value for key, value in config.items() if key not in unwanted}
+    # only pinned memory is copied to a GPU beside its work
+    return {'pin_memory': torch.cuda.is_available(), **settings}
+
+
+def prefetched(batches: Iterable[Any], device: torch.device) -> Iterator[Any]:
+    """Yield the batches; on CUDA, with the next one being copied to the device.
+
+    The copies go on a stream of their own, from the pinned memory that the data
+    loaders use there. On other devices batches are yielded as they come.
+
+    Args:
+        batches: Batches of tensors and data samples, nested as mm's are.
+        device: The network's device.
+    """
+    if device.type != 'cuda':
+        yield from batches
+        return
+    side = torch.cuda.Stream(device)
+    mover = BaseDataPreprocessor(non_blocking=True).to(device)
+
+    def start(batch: Any) -> Any:
+        # Waits for the work on batches before: their memory may be taken again.
+        side.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(side):
+            return mover.cast_data(batch)
+
+    def finish() -> None:
+        torch.cuda.current_stream(device).wait_stream(side)
+
+    yield from one_ahead(batches, start, finish)
+
+
+def one_ahead(
+    batches: Iterable[Any], start: Callable[[Any], Any], finish: Callable[[], None]
+) -> Iterator[Any]:
+    """Yield ``start(batch)`` of each batch, with the next one started before.
+
+    Args:
+        batches: What to go through.
+        start: Begins to work on a batch; returns at once.
+        finish: Waits for what was started.
+    """
+    iterator = iter(batches)
+    try:
+        ready = start(next(iterator))
+    except StopIteration:
+        return
+    for batch in iterator:
+        finish()
+        following = start(batch)
+        yield ready
+        ready = following
+    finish()
+    yield ready

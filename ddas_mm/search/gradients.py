@@ -1,0 +1,255 @@
+"""Gradients of views and of S_val, mixed and aligned.
+
+The only place that knows autograd and torch.distributed. Gradients live in one flat
+(L + 1, P) buffer, so that mixture and alignment are a matrix-vector product each.
+With R ranks only the mixture and the S_val gradient are averaged, besides L scalars:
+alignment is linear in the views' gradients.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from mmengine.dist import all_reduce, get_world_size
+from mmengine.optim import OptimWrapper
+from torch import Tensor, nn
+
+from ddas_mm.policy import alignment
+from ddas_mm.search.update import NetworkUpdate, RunningStatistics
+
+
+class ViewGradients:
+    """Gradient bookkeeping of one search.
+
+    Args:
+        module: The network, without its distributed wrapper.
+        optim_wrapper: The network's optimiser.
+        num_policies: L.
+        amp: Whether losses are computed under bfloat16 autocast.
+        channels_last: Whether images are given to the network in that layout.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        optim_wrapper: OptimWrapper,
+        num_policies: int,
+        amp: bool = False,
+        channels_last: bool = False,
+    ) -> None:
+        self.module, self.amp, self.channels_last = module, amp, channels_last
+        groups = optim_wrapper.optimizer.param_groups
+        stepped = {id(p) for group in groups for p in group['params']}
+        self.params = [
+            p for p in module.parameters() if p.requires_grad and id(p) in stepped
+        ]
+        self.update = NetworkUpdate(optim_wrapper, self.params)
+        self.statistics = RunningStatistics(module)
+        size = sum(p.numel() for p in self.params)
+        first = self.params[0]
+        self.views = first.new_zeros(num_policies + 1, size)
+        self.view_parts = [self._parts(row) for row in self.views]
+        # The mixture lives in .grad; the S_val gradient takes its place after the
+        # step, unless the update's derivative asks for the mixture once more.
+        self.grad = first.new_zeros(size)
+        self.grad_parts = self._parts(self.grad)
+        self.grad_norm = first.new_zeros(())
+        again = self.update.needs_gradient
+        self.val_grad = torch.empty_like(self.grad) if again else self.grad
+        self.val_parts = self._parts(self.val_grad)
+
+    def _parts(self, flat: Tensor) -> list[Tensor]:
+        """Return the buffer's pieces in shape and memory layout of the parameters."""
+        pieces = flat.split([p.numel() for p in self.params])
+        return [
+            piece.as_strided(p.shape, p.stride())
+            for piece, p in zip(pieces, self.params, strict=True)
+        ]
+
+    def of_view(self, view: int, batch: Any) -> dict[str, Tensor]:
+        """Compute ``g_l`` of one view; return the loss values for the log."""
+        if view == 0:
+            self.statistics.save()
+        return self._compute(batch, self.views[view], self.view_parts[view])
+
+    def step_with(self, weights: Tensor) -> None:
+        """Step the network along ``g = sum_l weights_l g_l``, averaged over ranks.
+
+        Where a loss or gradient is not finite, on any rank, the network is left as it
+        was, and the views leave no trace in BatchNorm's running statistics either;
+        ``grad_norm`` tells.
+
+        Args:
+            weights: (L + 1,) mixture weights (Eq. 12).
+        """
+        self.mix(weights)
+        finite = self.grad_norm.isfinite()
+        self.statistics.restore_unless(finite)
+        self.update.step(finite)
+
+    def mix(self, weights: Tensor) -> None:
+        """Put the mixture into ``.grad`` and its norm into ``grad_norm``."""
+        torch.mv(self.views.t(), weights.to(self.views), out=self.grad)
+        mean_over_ranks(self.grad)
+        for param, part in zip(self.params, self.grad_parts, strict=True):
+            param.grad = part
+        self.grad_norm = torch.linalg.vector_norm(self.grad)
+
+    def align(self, val_batch: Any) -> Tensor:
+        """Return ``d_l`` at the present parameters, averaged over ranks (Eq. 13-15).
+
+        Args:
+            val_batch: A mini-batch of S_val.
+
+        Returns:
+            (L,) alignments, not finite where loss or gradient is not, on any rank.
+            The views' gradients are used up.
+        """
+        with self.statistics.kept():
+            self._compute(val_batch, self.val_grad, self.val_parts)
+        mean_over_ranks(self.val_grad)
+        self.update.pull_back(
+            self.val_grad, self.val_parts, self.grad, self.grad_parts, self.grad_norm
+        )
+        return mean_over_ranks(alignment(self.val_grad, self.views))
+
+    def _compute(
+        self, batch: Any, flat: Tensor, parts: Sequence[Tensor]
+    ) -> dict[str, Tensor]:
+        loss, log_vars = compute_loss(self.module, batch, self.amp, self.channels_last)
+        grads = torch.autograd.grad(loss, self.params, allow_unused=True)
+        present = [(to, g) for to, g in zip(parts, grads, strict=True) if g is not None]
+        torch._foreach_copy_([to for to, _ in present], [g for _, g in present])
+        for to, grad in zip(parts, grads, strict=True):
+            if grad is None:
+                to.zero_()
+        # Zero, or NaN where the loss is not finite although its gradient is.
+        flat[0] += loss.detach() * 0
+        return log_vars
+
+
+def mean_over_ranks(values: Tensor) -> Tensor:
+    """Average a tensor over the ranks, in place and without a copy; return it."""
+    world_size = get_world_size()
+    if world_size > 1:
+        all_reduce(values)
+        values /= world_size
+    return values
+
+
+def compute_loss(
+    module: nn.Module, batch: Any, amp: bool = False, channels_last: bool = False
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the mini-batch loss that the model defines, and its parts for the log.
+
+    Args:
+        module: An MMEngine model.
+        batch: What the data loader gives; must not be given twice.
+        amp: Whether to compute under bfloat16 autocast, on any device.
+        channels_last: Whether to give images to the network in that layout.
+    """
+    if amp:
+        teach_bfloat16()
+    data = module.data_preprocessor(batch, True)
+    if channels_last:
+        data = _images_last(data)
+    device = next(module.parameters()).device.type
+    with torch.autocast(device, dtype=torch.bfloat16, enabled=amp):
+        losses = module._run_forward(data, mode='loss')
+        return module.parse_losses(losses)
+
+
+@functools.cache
+def teach_bfloat16() -> None:
+    """Let mmcv's compiled operations work on float32 where they are given bfloat16.
+
+    They (nms, RoIAlign, deformable convolutions, ...) know no bfloat16 on any device.
+    Given anything else they do what they did. Once is enough: it is the process's.
+    """
+    try:
+        from mmcv import _ext
+    except ImportError:  # mmcv-lite has none
+        return
+    for name, function in inspect.getmembers(_ext, inspect.isbuiltin):
+        setattr(_ext, name, _in_float32(function))
+
+
+def _in_float32(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        copies: list[tuple[Tensor, Tensor]] = []
+
+        def widened(value: Any) -> Any:
+            if not isinstance(value, Tensor) or value.dtype != torch.bfloat16:
+                return value
+            copies.append((value, value.float()))
+            return copies[-1][1]
+
+        values = [widened(value) for value in args]
+        named = {name: widened(value) for name, value in kwargs.items()}
+        result = function(*values, **named)
+        for given, copy in copies:
+            # which are results is not known; .data: autograd need not hear of it
+            given.data.copy_(copy)
+        return result
+
+    return call
+
+
+def _images_last(data: Any) -> Any:
+    """Return the preprocessed batch with its image tensors in channels_last."""
+    if isinstance(data, Tensor) and data.dim() == 4:
+        return data.contiguous(memory_format=torch.channels_last)
+    if isinstance(data, dict):
+        return {key: _images_last(value) for key, value in data.items()}
+    if type(data) in (list, tuple):
+        return type(data)(_images_last(value) for value in data)
+    return data
+
+
+def weights_last(module: nn.Module) -> None:
+    """Bring the weights of 2-D convolutions into channels_last, in place.
+
+    Layers that would crash with it are given their input in NCHW.
+    """
+    for param in module.parameters():
+        if param.dim() == 4:
+            param.data = param.data.contiguous(memory_format=torch.channels_last)
+    for layer in module.modules():
+        if _crashes_in_channels_last(layer):
+            layer.register_forward_pre_hook(_input_nchw)
+
+
+def _crashes_in_channels_last(layer: nn.Module) -> bool:
+    """Whether oneDNN would write over other memory in the layer's backward.
+
+    Its weight gradient of a strided 1 x 1 convolution of fewer than 16 channels does,
+    on CPUs with AVX-512 (torch 2.11); more channels, groups or padding are fine.
+    """
+    return (
+        isinstance(layer, nn.Conv2d)
+        and layer.weight.device.type == 'cpu'
+        and layer.kernel_size == (1, 1)
+        and layer.stride != (1, 1)
+        and layer.in_channels < 16
+    )
+
+
+def _input_nchw(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(value.contiguous() for value in inputs)
+
+
+def compile_parts(module: nn.Module) -> None:
+    """Let torch.compile translate the network's parts (backbone, neck, head), in place.
+
+    What passes between a model and its parts are tensors, whereas the model's own
+    ``forward`` also takes annotations: objects that change with every batch, for each
+    of which torch would check or compile anew.
+    """
+    for name, part in module.named_children():
+        if name != 'data_preprocessor':
+            part.forward = torch.compile(part.forward)

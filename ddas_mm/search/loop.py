@@ -1,0 +1,280 @@
+"""The search: paper Algorithm 1 as an MMEngine train loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from mmengine.hooks import LoggerHook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import EpochBasedTrainLoop, Runner
+from torch import Tensor
+
+from ddas_mm.augment.candidates import CandidateOps, build_space
+from ddas_mm.errors import check_all, check_integer, check_kind
+from ddas_mm.policy import PolicyParams
+from ddas_mm.randomness import seed_step, shared_seed
+from ddas_mm.registry import LOOPS
+from ddas_mm.search.checks import (
+    check_model,
+    check_optimizer,
+    check_runner,
+    check_start,
+    find_erasing,
+)
+from ddas_mm.search.contents import describe
+from ddas_mm.search.data import (
+    build_search_datasets,
+    build_val_loader,
+    build_view_loader,
+    check_loader,
+    prefetched,
+)
+from ddas_mm.search.gradients import ViewGradients, compile_parts, weights_last
+from ddas_mm.search.log import StepLog, StepRecord, log_steps, take_over_log
+from ddas_mm.search.splits import check_proxy
+from ddas_mm.search.update import base_rate
+from ddas_mm.search.val_batches import check_val_batches, drop_batch_augments
+
+
+@LOOPS.register_module()
+class DDASLoop(EpochBasedTrainLoop):
+    """Search an augmentation policy while training the network (Algorithm 1).
+
+    Works with any MMEngine model: its loss is what ``mode='loss'`` and
+    ``parse_losses`` make it. The snapshots and files of the result are
+    ``ddas_mm.DDASHook``'s.
+
+    Args:
+        runner: The runner.
+        dataloader: ``train_dataloader``; its pipeline holds one ``DDASAugment``.
+        max_epochs: Search epochs, ``T_max``.
+        space: The search space, e.g. ``dict(name='coco', depth=2)``; ``depth`` is
+            ``N_o``.
+        num_policies: Policies sampled per step, ``L``.
+        proxy: Sizes and seed of S_train and S_val, ``dict(num_train, num_val,
+            seed)``; other ways to choose them are in
+            :func:`ddas_mm.search.data.build_search_datasets`.
+        policy_dataloader: Data loader settings of S_val; unset keys are as in
+            ``train_dataloader``. With a ``dataset`` in it S_val is a data set of
+            its own.
+        total_prob: Initial ``p_tp``.
+        total_lr: Adam's learning rate for ``alpha_tp``.
+        op_lr: Adam's learning rate for ``alpha_o``.
+        betas: Adam's betas.
+        paired: Whether the random steps after DDASAugment draw alike for all views
+            of an image.
+        max_skipped: Steps in a row that may be skipped for numbers that are not
+            finite, before the search stops.
+        amp: Whether losses are computed under bfloat16 autocast, on any device.
+        channels_last: Whether convolutions work on that memory layout, which is the
+            faster one (see ``docs/benchmarks.md``).
+        compile: Whether torch.compile translates the network, which takes minutes
+            at the start: one or two for a classifier, more for a detector.
+
+    Raises:
+        SettingError: If a setting or the data cannot be searched with.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: Mapping[str, Any],
+        max_epochs: int,
+        space: Mapping[str, Any],
+        num_policies: int = 3,
+        proxy: Mapping[str, Any] | None = None,
+        policy_dataloader: Mapping[str, Any] | None = None,
+        total_prob: float = 0.35,
+        total_lr: float = 0.001,
+        op_lr: float = 0.001,
+        betas: tuple[float, float] = (0.5, 0.999),
+        paired: bool = False,
+        max_skipped: int = 50,
+        amp: bool = False,
+        channels_last: bool = True,
+        compile: bool = False,
+    ) -> None:
+        policy_dataloader = {} if policy_dataloader is None else policy_dataloader
+        proxy = {} if proxy is None else proxy
+        flags = {'paired': paired, 'amp': amp, 'compile': compile}
+        flags['channels_last'] = channels_last
+        rates = total_prob, op_lr, total_lr, betas
+        check_all(
+            lambda: check_integer('train_cfg.max_epochs', max_epochs, 1),
+            lambda: check_integer('train_cfg.num_policies (L)', num_policies, 1),
+            lambda: check_integer('train_cfg.max_skipped', max_skipped, 0),
+            lambda: check_runner(runner),
+            lambda: check_loader('train_dataloader', dataloader),
+            lambda: check_loader('train_cfg.policy_dataloader', policy_dataloader),
+            *(partial(check_kind, f'train_cfg.{k}', v, bool) for k, v in flags.items()),
+            lambda: build_space(space),
+            lambda: PolicyParams(1, *rates),
+            lambda: check_proxy(proxy),
+        )
+        self.num_policies = num_policies
+        self.amp, self.channels_last, self.compile = amp, channels_last, compile
+        self.space = build_space(space)
+        self.device = next(runner.model.parameters()).device
+        # other devices may not know float64
+        device = self.device if self.device.type == 'cuda' else 'cpu'
+        self.policy = PolicyParams(len(self.space), *rates, device=device)
+        self.seed = seed = shared_seed(runner)
+        val_config = {**dataloader, 'dataset': {}, **policy_dataloader}
+        train, val = build_search_datasets(
+            dataloader.get('dataset'),
+            val_config['dataset'],
+            proxy,
+            CandidateOps(self.space),
+            seed,
+            paired,
+        )
+        self.val_loader = build_val_loader(val, val_config, seed)
+        super().__init__(
+            runner,
+            build_view_loader(train, dataloader, self.space, num_policies, seed),
+            max_epochs,
+        )
+        self.step_log = StepLog(self.space, max_skipped, runner.logger)
+        self._val_batches: Iterator[Any]
+        self._announce()
+
+    def _announce(self) -> None:
+        """Tell the log what is searched on."""
+        train, val = self.dataloader.dataset, self.val_loader.dataset
+        warning = find_erasing(self.space, train)
+        if warning is not None:
+            self.runner.logger.warning(warning)
+        for part, name in ((train, 'S_train'), (val, 'S_val')):
+            self.runner.logger.info(describe(part, name))
+        if val.left_out:
+            self.runner.logger.info(
+                f'S_val passes no random steps: without {", ".join(val.left_out)}'
+            )
+        self.runner.logger.info(
+            f'DDAS search: K = {len(self.space)} candidates of table '
+            f'{self.space.table!r}, N_o = {self.space.depth}, L = '
+            f'{self.num_policies}, {self.max_epochs} epochs of '
+            f'{len(self.dataloader)} steps'
+        )
+
+    def run(self) -> torch.nn.Module:
+        """Search; return the network that was trained on the way."""
+        self.prepare()
+        check_start(len(self.dataloader), self._iter)
+        # Each step takes one mini-batch of S_val: a resumed search goes on from there.
+        self.val_loader.batch_sampler.position = self._iter
+        self._val_batches = iter(self.val_loader)
+        super().run()
+        self._val_batches = iter(())  # ends S_val's workers
+        return self.runner.model
+
+    def prepare(self) -> None:
+        """Check the network and its optimiser, and get them ready for the first step.
+
+        Raises:
+            SettingError: If they cannot be searched with.
+        """
+        model, optim_wrapper = self.runner.model, self.runner.optim_wrapper
+        module = model.module if is_model_wrapper(model) else model
+        check_optimizer(optim_wrapper)
+        check_model(module)
+        dropped = drop_batch_augments(module)
+        if dropped:
+            self.runner.logger.warning(
+                f'{", ".join(dropped)} of mini-batches are left out of the search: '
+                'S_val, which they would change too, is kept as original'
+            )
+        check_val_batches(module, self.val_loader)
+        if self.channels_last:
+            weights_last(module)
+        if self.compile:
+            compile_parts(module)
+            self.runner.logger.info(
+                'train_cfg.compile: the first steps take minutes longer'
+            )
+        self.gradients = ViewGradients(
+            module, optim_wrapper, self.num_policies, self.amp, self.channels_last
+        )
+        take_over_log(self.runner)
+        intervals = [h.interval for h in self.runner.hooks if isinstance(h, LoggerHook)]
+        self._log_interval = min(intervals, default=len(self.dataloader))
+
+    def run_epoch(self) -> None:
+        """Search through S_train once."""
+        self.dataloader.batch_sampler.sampler.set_epoch(self._epoch)
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        for idx, data_batch in enumerate(prefetched(self._batches(), self.device)):
+            self.run_iter(idx, data_batch)
+        self.runner.call_hook('after_train_epoch')
+        self._epoch += 1
+
+    def _batches(self) -> Iterator[dict[str, Any]]:
+        for data_batch in self.dataloader:
+            yield {**data_batch, 'val': next(self._val_batches)}
+
+    def run_iter(self, idx: int, data_batch: dict[str, Any]) -> None:
+        """Run one search step between the runner's hooks.
+
+        Hooks get the losses of ``D_0`` as MMEngine gives them, on the device: to read
+        one is to wait for it.
+        """
+        self.runner.call_hook('before_train_iter', batch_idx=idx, data_batch=data_batch)
+        seed_step(self.seed, self._iter, self.runner.rank)
+        outputs = self.search_step(
+            data_batch['views'], data_batch['policies'], data_batch['val']
+        )
+        done = idx + 1
+        if done % self._log_interval == 0 or done == len(self.dataloader):
+            log_steps(self.runner)
+        self.runner.call_hook(
+            'after_train_iter', batch_idx=idx, data_batch=data_batch, outputs=outputs
+        )
+        self._iter += 1
+
+    def search_step(
+        self, views: list[Any], policies: Tensor, val_batch: Any
+    ) -> dict[str, Tensor]:
+        """Update network and policy once (Algorithm 1, lines 5 to 12).
+
+        The host waits for nothing in here. Numbers that are not finite leave network
+        or policy as they were; ``step_log`` tells of them.
+
+        Args:
+            views: L + 1 mini-batches: ``D_0`` and ``D_l = phi_l(D_0)``.
+            policies: (L, N_o) int64 candidate indices, ``phi_l``.
+            val_batch: A mini-batch of S_val.
+
+        Returns:
+            What the model says of ``D_0``.
+        """
+        gradients, policy = self.gradients, self.policy
+        losses = [gradients.of_view(i, view) for i, view in enumerate(views)]
+        base_lr = base_rate(self.runner.optim_wrapper.optimizer)
+        gradients.step_with(policy.mixture_weights(policies))
+        alignments = gradients.align(val_batch)
+        policy.step(alignments, policies, base_lr)
+        self.step_log.add(
+            StepRecord(
+                self._iter + 1,
+                policies,
+                base_lr,
+                gradients.grad_norm,
+                alignments,
+                losses[0],
+            )
+        )
+        return losses[0]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a resumed search must share with the one it goes on from."""
+        return {
+            'train_cfg.space': (self.space.candidates, self.space.depth),
+            'train_cfg.num_policies (L)': self.num_policies,
+            'randomness.seed': self.seed,
+            'number of processes': self.runner.world_size,
+            'number of steps per epoch': len(self.dataloader),
+        }

@@ -1,0 +1,189 @@
+"""S_val as original: which steps of a pipeline draw random numbers.
+
+Names do not tell, so a few images pass each step several times.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import pickle
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import mmcv.transforms
+import mmengine.dataset
+import torch
+
+from ddas_mm.augment.transform import DDASAugment
+from ddas_mm.errors import SettingError
+from ddas_mm.randomness import generators_kept, seed_generators
+
+# Of 4 images, a step that acts on one in ten escapes one time in 900.
+RUNS = 16
+
+
+LOADING = (mmcv.transforms.LoadImageFromFile, mmcv.transforms.LoadAnnotations)
+
+
+SEQUENCES = (mmengine.dataset.Compose, mmcv.transforms.Compose)
+
+
+Step = Callable[[Any], Any]
+
+
+class Probes:
+    """A few images on their way through a pipeline.
+
+    Args:
+        infos: Their annotations, as a data set gives them to its pipeline.
+    """
+
+    def __init__(self, infos: Iterable[dict[str, Any]]) -> None:
+        self.samples: list[Any] = list(infos)
+
+    def vary(self, step: Step) -> bool:
+        """Return whether a step makes something else of an image each time.
+
+        Every run begins with other global generators; those of the step's own, as
+        albumentations has them, go on by themselves.
+        """
+        if isinstance(step, LOADING):  # to read a large file takes longest
+            return False
+        first: list[bytes] = []
+        for run in range(RUNS):
+            seed_generators(run)
+            made = [content_of(step(copy.deepcopy(s))) for s in self.samples]
+            first = first or made
+            if made != first:
+                return True
+        return False
+
+    def stay(self, step: Step) -> bool:
+        """Return whether a step leaves every image as it is."""
+        return all(
+            made is None or content_of(made['img']) == content_of(sample['img'])
+            for sample in self.samples
+            if 'img' in sample
+            for made in [step(copy.deepcopy(sample))]
+        )
+
+    def go_through(self, step: Step) -> None:
+        """Leave the step behind; images that it gives nothing for are gone."""
+        self.samples = [s for s in map(step, self.samples) if s is not None]
+
+
+@generators_kept()
+def without_random_steps(pipeline: Any, probes: Probes) -> tuple[list[Step], list[str]]:
+    """Return a pipeline's steps without DDASAugment and random ones, and their names.
+
+    Where a wrapper holds random steps, only these are taken out of it.
+
+    Args:
+        pipeline: A Compose; left as it is.
+        probes: Images to try its steps on.
+    """
+    kept: list[Step] = []
+    names = []
+    for step in pipeline.transforms:
+        if isinstance(step, DDASAugment):
+            continue
+        settled: list[Step] = [step]
+        if probes.vary(step):
+            settled = [copy.deepcopy(step)]
+            _take_out_random(settled, lambda held=settled: _varies(probes, held[-1]))
+            names.append(step_name(step))
+        elif _draws(step) and probes.stay(step):
+            settled = []  # what others than these images might change
+        for part in settled:
+            probes.go_through(part)
+        kept += settled
+    return kept, names
+
+
+@generators_kept()
+def check_given_pipeline(pipeline: Any, probes: Probes) -> None:
+    """Check that a pipeline that was given for S_val draws no random numbers.
+
+    Raises:
+        SettingError: With the names of the steps that do.
+    """
+    names = []
+    for step in pipeline.transforms:
+        if probes.vary(step):
+            names.append(step_name(step))
+        probes.go_through(step)
+    if names:
+        raise SettingError(
+            f'train_cfg.policy_dataloader.dataset.pipeline draws random numbers in '
+            f'{", ".join(names)}, but S_val is kept as original; take them out'
+        )
+
+
+def step_name(step: Step) -> str:
+    """Return a step's type, or that of torchvision's which it wraps."""
+    return type(getattr(step, 't', step)).__name__
+
+
+def content_of(value: Any) -> bytes:
+    """Return bytes that are equal for values that hold the same."""
+    buffer = io.BytesIO()
+    pickler = _ByContent(buffer)
+    pickler.fast = True  # whether two parts are one object does not matter
+    pickler.dump(value)
+    return buffer.getvalue()
+
+
+class _ByContent(pickle.Pickler):
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, torch.Tensor):  # it would be pickled with its address
+            flat = value.detach().cpu().flatten()
+            content = flat.view(torch.uint8).numpy().tobytes() if len(flat) else b''
+            return tuple, ((str(value.dtype), tuple(value.shape), content),)
+        return NotImplemented
+
+
+def _draws(step: Step) -> bool:
+    return bool(getattr(step, '_methods_with_randomness', None))  # mmcv's mark
+
+
+def _varies(probes: Probes, wrapper: Step) -> bool:
+    try:
+        return probes.vary(wrapper)
+    except Exception:  # it cannot do without some of its parts
+        return True
+
+
+def _take_out_random(parts: list[Step], varies: Callable[[], bool]) -> None:
+    """Take out of a list, in place, what makes it vary, and out of lists within."""
+    waiting, parts[:] = list(parts), []
+    for part in waiting:
+        # where a wrapper draws itself which parts to run, each of them may act rarely
+        inner = [] if _draws(part) else _part_lists(part)
+        held = [list(each) for each in inner]
+        for each in inner:
+            each.clear()
+        parts.append(part)
+        if varies():
+            parts.pop()
+            continue
+        for each, content in zip(inner, held, strict=True):
+            each[:] = content
+            _take_out_random(each, varies)
+
+
+def _part_lists(step: Any) -> list[list[Step]]:
+    """Return the lists of steps that a wrapper holds, each once.
+
+    Wrappers of mm, torchvision and albumentations keep theirs as ``transforms``.
+    """
+    found: dict[int, list[Step]] = {}
+    for holder in (step, *getattr(step, '__dict__', {}).values()):
+        parts = getattr(holder, 'transforms', None)
+        if not isinstance(parts, list) or not parts:
+            continue
+        if all(isinstance(part, SEQUENCES) for part in parts):  # to choose from
+            found.update({id(each.transforms): each.transforms for each in parts})
+        else:
+            found[id(parts)] = parts
+    return list(found.values())

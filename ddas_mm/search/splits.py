@@ -1,0 +1,355 @@
+"""Which images are S_train and S_val, and the file that notes it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ddas_mm.errors import SettingError, check_integer, check_keys
+from ddas_mm.files import write_atomically
+
+SIZES = ('num_train', 'num_val')
+
+
+PER_CLASS = ('num_classes', 'train_per_class', 'val_per_class')
+
+
+KEYS = (*SIZES, *PER_CLASS, 'seed', 'split_file')
+
+
+def check_proxy(proxy: Mapping[str, Any]) -> None:
+    """Check the keys of ``train_cfg.proxy`` and how they go together.
+
+    Raises:
+        SettingError: If a key is not known, or two exclude each other.
+    """
+    check_keys('train_cfg.proxy', proxy, KEYS)
+    check_integer('train_cfg.proxy.seed', proxy.get('seed', 0), 0)
+    given = [key for key in PER_CLASS if proxy.get(key) is not None]
+    if given and len(given) < len(PER_CLASS):
+        raise SettingError(
+            f'train_cfg.proxy needs {", ".join(PER_CLASS)} together, '
+            f'but has {", ".join(given)} only'
+        )
+    if given and any(proxy.get(key) is not None for key in SIZES):
+        raise SettingError(
+            'train_cfg.proxy takes num_train and num_val, or sizes per class, not both'
+        )
+
+
+def choose(
+    train: Any, val: Any, proxy: Mapping[str, Any], own: bool
+) -> tuple[list[int], list[int]]:
+    """Return the indices of S_train and of S_val.
+
+    Args:
+        train: The built data set of the training.
+        val: The built data set that S_val comes from.
+        proxy: ``train_cfg.proxy``, checked.
+        own: Whether S_val is a data set of its own, not a part of the training's.
+
+    Raises:
+        SettingError: If the data sets are too small, or the split file does not fit.
+    """
+    if proxy.get('split_file') is not None:  # before sizes that a config inherits
+        return read_split(proxy['split_file'], train, val, own)
+    if proxy.get('num_classes') is not None:
+        if own:
+            raise SettingError(
+                'train_cfg.proxy.num_classes draws S_train and S_val from one data '
+                'set; take it out, or train_cfg.policy_dataloader.dataset'
+            )
+        counts = [_size(proxy, key, 0) for key in PER_CLASS]
+        images, labels = distinct_images(train)
+        return _of(images, draw_classes(labels, *counts, seed=proxy.get('seed', 0)))
+    if own:
+        return _draw(train, proxy, 'num_train'), _draw(val, proxy, 'num_val')
+    return _split(train, proxy)
+
+
+def _size(proxy: Mapping[str, Any], key: str, default: int) -> int:
+    value = proxy.get(key)
+    return (
+        default if value is None else check_integer(f'train_cfg.proxy.{key}', value, 1)
+    )
+
+
+def _of(
+    images: Sequence[int], parts: tuple[list[int], list[int]]
+) -> tuple[list[int], list[int]]:
+    first, second = parts
+    return [images[i] for i in first], [images[i] for i in second]
+
+
+def _split(dataset: Any, proxy: Mapping[str, Any]) -> tuple[list[int], list[int]]:
+    images, labels = distinct_images(dataset)
+    size = len(images)
+    if size < 2:
+        raise SettingError('train_dataloader.dataset has one image; a search needs two')
+    room = size - min(_size(proxy, 'num_train', 0), size - 1)
+    num_val = _size(proxy, 'num_val', min(max(size // 3, 1), room))
+    num_train = _size(proxy, 'num_train', max(size - num_val, 1))
+    seed = proxy.get('seed', 0)
+    return _of(images, split_indices(size, num_train, num_val, seed, labels))
+
+
+def _draw(dataset: Any, proxy: Mapping[str, Any], key: str) -> list[int]:
+    images, labels = distinct_images(dataset)
+    count = _size(proxy, key, len(images))
+    if count > len(images):
+        raise SettingError(
+            f'train_cfg.proxy.{key} asks for {count} images, '
+            f'but its data set has {len(images)} different ones'
+        )
+    seed = proxy.get('seed', 0)
+    return _of(images, split_indices(len(images), count, 0, seed, labels))[0]
+
+
+VAL_DATASET = 'train_cfg.policy_dataloader.dataset'
+
+
+def split_indices(
+    size: int,
+    num_train: int,
+    num_val: int,
+    seed: int,
+    labels: Sequence[int] | None = None,
+) -> tuple[list[int], list[int]]:
+    """Draw two disjoint index sets.
+
+    Args:
+        size: Number of images.
+        num_train: Size of S_train.
+        num_val: Size of S_val.
+        seed: Seed of the draw.
+        labels: (size,) class of each image; given, both sets hold the classes in
+            the proportions of the whole, up to rounding.
+
+    Raises:
+        SettingError: If the data set is too small.
+    """
+    if num_train + num_val > size:
+        raise SettingError(
+            f'num_train={num_train} and num_val={num_val} (--num-train and --num-val, '
+            'or train_cfg.proxy of a search config) ask for more images than the '
+            f'{size} different ones of the training set'
+        )
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(size)
+    if labels is not None:
+        order = order[np.argsort(_quantiles(np.asarray(labels)[order], rng))]
+    chosen = order[: num_train + num_val]
+    return sorted(chosen[:num_train].tolist()), sorted(chosen[num_train:].tolist())
+
+
+def draw_classes(
+    labels: Sequence[int] | None,
+    num_classes: int,
+    train_per_class: int,
+    val_per_class: int,
+    seed: int,
+) -> tuple[list[int], list[int]]:
+    """Draw classes, and as many images of each for two disjoint index sets.
+
+    Args:
+        labels: Class of each image.
+        num_classes: How many of the classes to draw.
+        train_per_class: Images of each for S_train.
+        val_per_class: Images of each for S_val.
+        seed: Seed of the draw.
+
+    Raises:
+        SettingError: If images have no single class, or there are too few.
+    """
+    if labels is None:
+        raise SettingError(
+            'train_cfg.proxy.num_classes draws classes, but the images of '
+            'train_dataloader.dataset have no single one; set num_train and num_val'
+        )
+    rng = np.random.default_rng(seed)
+    classes, counts = np.unique(labels, return_counts=True)
+    size = train_per_class + val_per_class
+    large = classes[counts >= size]
+    if len(large) < num_classes:
+        raise SettingError(
+            f'train_cfg.proxy asks for {num_classes} classes of {train_per_class} + '
+            f'{val_per_class} images, but the training set has {len(large)} classes '
+            'of so many'
+        )
+    train: list[int] = []
+    val: list[int] = []
+    for label in rng.choice(large, num_classes, replace=False):
+        chosen = rng.permutation(np.flatnonzero(np.asarray(labels) == label))[:size]
+        train += chosen[:train_per_class].tolist()
+        val += chosen[train_per_class:].tolist()
+    return sorted(train), sorted(val)
+
+
+def _quantiles(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return where each image stands within its own class, in [0, 1).
+
+    Sorted by it, every stretch of the images holds the classes in proportion.
+    """
+    quantiles = np.empty(len(labels))
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        places = np.arange(len(members)) + rng.random()
+        quantiles[members] = places / len(members)
+    return quantiles
+
+
+def distinct_images(dataset: Any) -> tuple[list[int], list[int] | None]:
+    """Return the first index of each image, however often it is listed, and its class.
+
+    Two listings are of one image if they name the same file or, without files, hold the
+    same pixels. Drawn from these, no image can be in S_train and in S_val.
+
+    Returns:
+        Indices, ascending, and their classes; None where images have no single one.
+    """
+    first: dict[str, int] = {}
+    labels = []
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        if first.setdefault(_identity(info, index), index) == index:
+            labels.append(info.get('gt_label'))
+    single = all(label is not None and np.ndim(label) == 0 for label in labels)
+    return list(first.values()), list(map(int, labels)) if single else None
+
+
+def check_disjoint(train: Any, val: Any, name: str = VAL_DATASET) -> None:
+    """Check that no image is in both sets, by path or, without one, by content.
+
+    Args:
+        train: S_train.
+        val: S_val.
+        name: The setting that chose them, for the message.
+
+    Raises:
+        SettingError: With the number of images that are in both, and the first.
+    """
+    train_images = {_identity(train.get_data_info(i), -1) for i in range(len(train))}
+    images = (_identity(val.get_data_info(i), i) for i in range(len(val)))
+    both = [image for image in images if image in train_images]
+    if both:
+        raise SettingError(
+            f'S_val ({name}) overlaps S_train (train_dataloader.dataset): {len(both)} '
+            f'of its images are in both, the first is {both[0]}; take them out of one'
+        )
+
+
+def _identity(info: Mapping[str, Any], index: int) -> str:
+    path, image = info.get('img_path'), info.get('img')
+    if path is not None:
+        folder, name = os.path.split(os.path.abspath(path))
+        path = os.path.join(_real_folder(folder), name)
+        return os.path.realpath(path) if os.path.islink(path) else path
+    if image is not None:
+        content = np.ascontiguousarray(image)
+        return f'the image of SHA-1 {hashlib.sha1(content.data).hexdigest()}'
+    return f'image {index}'
+
+
+@cache
+def _real_folder(folder: str) -> str:
+    return os.path.realpath(folder)
+
+
+FORMAT, VERSION = 'ddas-split', 1
+
+
+def write_split(path: Path, train: Any, val: Any) -> None:
+    """Write the indices of S_train and S_val.
+
+    Args:
+        path: The file.
+        train: S_train, a part (``indices``) of a data set (``dataset``).
+        val: S_val, the same.
+    """
+    parts = {
+        name: {
+            'size': len(part.dataset),
+            'digest': _digest(part.dataset, part.indices),
+            'indices': part.indices,
+        }
+        for name, part in (('train', train), ('val', val))
+    }
+    content = {'format': FORMAT, 'version': VERSION, **parts}
+    write_atomically(path, json.dumps(content) + '\n')
+
+
+def read_split(
+    path: Any, train: Any, val: Any, own: bool
+) -> tuple[list[int], list[int]]:
+    """Read the indices of S_train and S_val.
+
+    Args:
+        path: The file, ``train_cfg.proxy.split_file``.
+        train: The built data set of the training.
+        val: The built data set that S_val comes from.
+        own: Whether S_val is a data set of its own, whose indices are its own too.
+
+    Raises:
+        SettingError: If the file is missing or damaged, or of other data.
+    """
+    where = f'train_cfg.proxy.split_file {str(path)!r}'
+    try:
+        content = json.loads(Path(path).read_text(encoding='utf-8'))
+    except (OSError, TypeError) as error:
+        reason = getattr(error, 'strerror', error)
+        raise SettingError(f'{where} cannot be read: {reason}') from None
+    except (ValueError, RecursionError) as error:
+        raise SettingError(f'{where} is not valid JSON: {error}') from None
+    if not isinstance(content, dict) or content.get('format') != FORMAT:
+        raise SettingError(f'{where} is no split; give the split.json of a search')
+    if content.get('version') != VERSION:
+        raise SettingError(
+            f'{where} has version {content.get("version")!r}; known is {VERSION}'
+        )
+    train_indices = _checked(content.get('train'), f'{where}: train', train)
+    val_indices = _checked(content.get('val'), f'{where}: val', val)
+    both = set(train_indices) & set(val_indices)
+    if both and not own:
+        raise SettingError(f'{where}: image {min(both)} is in train and in val')
+    return train_indices, val_indices
+
+
+def _checked(part: Any, where: str, dataset: Any) -> list[int]:
+    indices = part.get('indices') if isinstance(part, dict) else None
+    if not isinstance(indices, list) or not indices:
+        raise SettingError(f'{where} must hold a list of indices')
+    if part.get('size') != len(dataset):
+        raise SettingError(
+            f'{where} is of a data set of {part.get("size")} images, '
+            f'but the one of this search has {len(dataset)}'
+        )
+    for index in indices:
+        if type(index) is not int or not 0 <= index < len(dataset):
+            raise SettingError(
+                f'{where}: indices must be integers from 0 to {len(dataset) - 1}, '
+                f'but one is {index!r}'
+            )
+    if len(set(indices)) != len(indices):
+        raise SettingError(f'{where}: indices must not be given twice')
+    if part.get('digest') != _digest(dataset, indices):
+        raise SettingError(
+            f'{where} is of other images, or of the same in another order'
+        )
+    return indices
+
+
+def _digest(dataset: Any, indices: Sequence[int]) -> str:
+    """Return a digest of the images' file names and classes, whatever the folder."""
+    digest = hashlib.sha1()
+    for index in indices:
+        info = dataset.get_data_info(index)
+        name = Path(info.get('img_path', '')).name
+        digest.update(f'{name}/{info.get("gt_label")}\n'.encode())
+    return digest.hexdigest()

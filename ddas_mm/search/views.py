@@ -1,0 +1,252 @@
+"""The data sets of a search: views ``D_0 .. D_L`` of S_train, and S_val."""
+
+from __future__ import annotations
+
+import bisect
+import copy
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from mmengine.dataset import Compose
+
+from ddas_mm.augment.candidates import CandidateOps
+from ddas_mm.augment.transform import leaf_datasets, split_pipeline
+from ddas_mm.errors import SearchFailed
+from ddas_mm.ops import erasing_candidates
+from ddas_mm.policy.space import candidate_label
+from ddas_mm.randomness import (
+    HEAD,
+    OPERATIONS,
+    REFETCH,
+    TAIL,
+    VAL_IMAGE,
+    generators_kept,
+    seed_generators,
+)
+from ddas_mm.registry import DATASETS, FUNCTIONS
+from ddas_mm.search.original import Probes, check_given_pipeline, without_random_steps
+
+MAX_REFETCH = 1000
+
+
+class ViewIndex(NamedTuple):
+    """What the batch sampler asks the data set for.
+
+    Attributes:
+        index: Which image of S_train.
+        epoch: The search epoch, part of the key of all randomness.
+        policies: (L, N_o) candidate indices, shared by the mini-batch.
+    """
+
+    index: int
+    epoch: int
+    policies: list[list[int]]
+
+
+class Chosen:
+    """Chosen images of a data set, with the methods that mm expects of one."""
+
+    _fully_initialized = True
+
+    def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
+        self.dataset = dataset
+        self.indices = list(indices)
+        leaves = leaf_datasets(dataset)
+        self._ends = np.cumsum([len(leaf) for leaf in leaves]).tolist()
+
+    def full_init(self) -> None:
+        """Do nothing: the data set was initialised when it was split."""
+
+    @property
+    def metainfo(self) -> dict[str, Any]:
+        """Meta information of the data set (classes, ...)."""
+        return self.dataset.metainfo
+
+    def get_data_info(self, index: int) -> dict[str, Any]:
+        """Return the annotation of one image."""
+        return self.dataset.get_data_info(self.indices[index])
+
+    def get_cat_ids(self, index: int) -> list[int]:
+        """Return the category ids of one image."""
+        return self.dataset.get_cat_ids(self.indices[index])
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def _leaf(self, index: int) -> int:
+        return bisect.bisect_right(self._ends, self.indices[index])
+
+
+@DATASETS.register_module()
+class ViewDataset(Chosen):
+    """S_train as views: each item is ``D_0 .. D_L`` of one image.
+
+    The steps before DDASAugment run once per image. All randomness derives from
+    (seed, epoch, index, view), so that neither worker nor rank matters.
+
+    Args:
+        dataset: A built mm data set whose pipeline holds DDASAugment.
+        indices: Which of its images are S_train.
+        ops: The operations of the search space.
+        seed: The run's seed.
+        paired: Whether the steps after DDASAugment draw alike for all views.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        indices: Sequence[int],
+        ops: CandidateOps,
+        seed: int,
+        paired: bool = False,
+    ) -> None:
+        super().__init__(dataset, indices)
+        parts = [split_pipeline(leaf.pipeline) for leaf in leaf_datasets(dataset)]
+        self.heads, self.tails = zip(*parts, strict=True)
+        self.ops, self.seed, self.paired = ops, seed, paired
+
+    def __getitem__(self, item: ViewIndex) -> tuple[list[list[int]], list[Any]]:
+        rng = np.random.default_rng([self.seed, REFETCH, item.epoch, item.index])
+        index = item.index
+        unusable: Counter[str] = Counter()
+        for _ in range(MAX_REFETCH):
+            views = self._views(index, item, unusable)
+            if views is not None:
+                return item.policies, views
+            index = int(rng.integers(len(self)))
+        counts = ', '.join(f'{n} times {policy}' for policy, n in unusable.items())
+        raise SearchFailed(
+            f'no usable image of S_train after {MAX_REFETCH} tries: the pipeline of '
+            f'train_dataloader.dataset returned None {counts}; take what pushes every '
+            'box out of sight out of train_cfg.space, or lower translate_const in '
+            'train_cfg.space.constants'
+        )
+
+    def _views(
+        self, index: int, item: ViewIndex, unusable: Counter[str]
+    ) -> list[Any] | None:
+        leaf = self._leaf(index)
+        key = item.epoch, index
+        with generators_kept():
+            seed_generators(self.seed, HEAD, *key)
+            loaded = self.heads[leaf](self.get_data_info(index))
+            if loaded is None:
+                unusable['before any policy'] += 1
+                return None
+            views = []
+            for view, policy in enumerate([[], *item.policies]):
+                results = copy.deepcopy(loaded)
+                if policy:
+                    rng = np.random.default_rng([self.seed, OPERATIONS, *key, view])
+                    results = self.ops.apply(results, policy, rng)
+                seed_generators(self.seed, TAIL, *key, 0 if self.paired else view)
+                packed = self.tails[leaf](results)
+                if packed is None:
+                    unusable[self._told(policy, loaded['img'].shape[:2])] += 1
+                    return None
+                views.append(packed)
+        return views
+
+    def _told(self, policy: list[int], size: tuple[int, int]) -> str:
+        """Return how to speak of a policy, and of its parts that erase an image."""
+        if not policy:
+            return 'without a policy'
+        pairs = [self.ops.candidates[index] for index in policy]
+        chosen = [(op.name, level) for op, level in pairs]
+        told = 'after ' + ' and '.join(map(candidate_label, chosen))
+        erasing = erasing_candidates(chosen, self.ops.constants, *size)
+        alone = ', '.join(map(candidate_label, erasing))
+        return f'{told} ({alone} alone erases the image)' if alone else told
+
+
+@DATASETS.register_module()
+class ValidationDataset(Chosen):
+    """S_val: chosen images, through deterministic steps only.
+
+    It is kept as original (paper Section 3.2).
+
+    Args:
+        dataset: A built mm data set.
+        indices: Which of its images are S_val.
+        seed: The run's seed; matters only if a step does draw random numbers.
+        as_given: Whether the data set's pipeline is used as it is, instead of its
+            deterministic steps.
+
+    Attributes:
+        left_out: Names of the steps that were random, or had random parts.
+
+    Raises:
+        SettingError: If a pipeline that is used as it is draws random numbers.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        indices: Sequence[int],
+        seed: int,
+        as_given: bool = False,
+    ) -> None:
+        super().__init__(dataset, indices)
+        self.seed, self.as_given = seed, as_given
+        self.left_out: list[str] = []
+        self.pipelines = [
+            self._original(leaf.pipeline, number)
+            for number, leaf in enumerate(leaf_datasets(dataset))
+        ]
+
+    def _original(self, pipeline: Compose, leaf: int) -> Compose:
+        mine = [i for i in range(len(self)) if self._leaf(i) == leaf]
+        probes = Probes(map(self.get_data_info, telling_images(self, mine)))
+        if self.as_given:
+            check_given_pipeline(pipeline, probes)
+            return pipeline
+        steps, left_out = without_random_steps(pipeline, probes)
+        self.left_out += left_out
+        return Compose(steps)
+
+    def __getitem__(self, index: int) -> Any:
+        with generators_kept():
+            seed_generators(self.seed, VAL_IMAGE, index)
+            packed = self.pipelines[self._leaf(index)](self.get_data_info(index))
+        if packed is None:
+            path = self.get_data_info(index).get('img_path', f'image {index}')
+            raise SearchFailed(
+                f'the pipeline of S_val gives nothing for {path}; take the image out, '
+                'or mend train_cfg.policy_dataloader.dataset.pipeline'
+            )
+        return packed
+
+
+def telling_images(dataset: Any, indices: Sequence[int], count: int = 4) -> list[int]:
+    """Return a few images to try on, such with instances, of all shapes there are."""
+    infos = {index: dataset.get_data_info(index) for index in indices}
+    rich = [i for i in indices if infos[i].get('instances', True)] or list(indices)
+    rich.sort(key=lambda i: infos[i].get('width', 1) / infos[i].get('height', 1))
+    places = np.linspace(0, len(rich) - 1, min(count, len(rich))).astype(int)
+    return [rich[place] for place in places]
+
+
+@FUNCTIONS.register_module()
+def collate_views(
+    samples: list[tuple[list[list[int]], list[Any]]],
+    collate: Callable[[list[Any]], Any],
+) -> dict[str, Any]:
+    """Turn B samples of L + 1 views each into L + 1 ordinary mini-batches.
+
+    Args:
+        samples: B pairs of the mini-batch's policies and L + 1 packed views.
+        collate: The collate function of the training's data loader.
+
+    Returns:
+        ``views``, L + 1 batches as the model expects them, and ``policies``,
+        (L, N_o) int64 candidate indices.
+    """
+    policies = samples[0][0]
+    views = zip(*(views for _, views in samples), strict=True)
+    return {
+        'views': [collate(list(view)) for view in views],
+        'policies': torch.tensor(policies),
+    }

@@ -1,0 +1,614 @@
+"""Searches derived from ordinary training configs of mmdet and mmpretrain."""
+
+import importlib.util
+import json
+import math
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import mmengine.registry
+import numpy as np
+import pytest
+import torch
+from mmcv.transforms import Compose
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import MODELS, init_default_scope
+
+from ddas_mm.config import config_text, type_name
+from ddas_mm.derive.augment import mark_training
+from ddas_mm.derive.data import val_pipeline
+from ddas_mm.derive.schedule import PAPER, fitted_sizes, rate_and_batch, scaled_schedule
+from ddas_mm.derive.search import derive_search
+from ddas_mm.errors import SettingError
+from ddas_mm.search.checks import check_optimizer
+from ddas_mm.search.val_batches import drop_batch_augments
+from tests import toy
+from tools import search, train
+
+DETECTION = ['LoadImageFromFile', 'LoadAnnotations', 'ddas_mm.DDASAugment', 'Resize']
+PLAN = replace(PAPER['coco'], num_train=600, num_val=40, epochs=6)
+
+
+def training(name, **options):
+    package, _, path = name.partition('/')
+    root = Path(importlib.util.find_spec(package).origin).parent
+    config = Config.fromfile(root / '.mim/configs' / path)
+    config.merge_from_dict(options)
+    return config
+
+
+def derived(config, plan=PLAN):
+    return derive_search(mark_training(config), plan, 'net.py')
+
+
+def types(pipeline):
+    return [step['type'] for step in pipeline]
+
+
+RETINANET = 'mmdet/retinanet/retinanet_r18_fpn_1x_coco.py'
+
+
+@pytest.mark.parametrize(
+    ('name', 'begin'),
+    [
+        (RETINANET, DETECTION),
+        ('mmdet/mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py', DETECTION),
+        ('mmdet/faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py', DETECTION),
+        (
+            'mmpretrain/resnet/resnet18_8xb16_cifar10.py',  # it holds arrays
+            ['ddas_mm.DDASAugment', 'RandomCrop'],
+        ),
+        (
+            'mmpretrain/resnet/resnet50_8xb32_in1k.py',
+            ['LoadImageFromFile', 'ddas_mm.DDASAugment', 'RandomResizedCrop'],
+        ),
+    ],
+)
+def test_policies_act_behind_loading_in_search_and_training(name, begin):
+    marked = mark_training(training(name))
+    config = derive_search(marked, PLAN, 'net.py')
+    for found in (marked, config):
+        steps = types(found.train_dataloader.dataset.pipeline)
+        assert steps[: len(begin)] == begin
+        assert steps.count('ddas_mm.DDASAugment') == 1
+    assert marked.train_pipeline == marked.train_dataloader.dataset.pipeline
+    assert config.train_cfg.type == 'ddas_mm.DDASLoop'
+    assert config.train_cfg.proxy == dict(num_train=600, num_val=40, seed=0)
+    assert {config[f'val_{part}'] for part in ('dataloader', 'cfg', 'evaluator')} == {
+        None
+    }
+    assert config.custom_hooks[-1] == dict(
+        type='ddas_mm.DDASHook', smooth=6, retrain='net.py'
+    )
+    assert marked.train_cfg.max_epochs in (12, 100, 200)  # as it was
+
+
+def test_arrays_of_cifar_are_rgb():
+    config = derived(training('mmpretrain/resnet/resnet18_8xb16_cifar10.py'))
+    assert config.train_cfg.space.constants == dict(channel_order='rgb')
+    assert 'constants' not in derived(training(RETINANET)).train_cfg.space
+
+
+def test_size_of_s_val_comes_from_the_evaluation_where_training_crops_at_random():
+    config = derived(training('mmpretrain/resnet/resnet50_8xb32_in1k.py'))
+    pipeline = config.train_cfg.policy_dataloader.dataset.pipeline
+    assert types(pipeline) == [
+        *('LoadImageFromFile', 'ResizeEdge', 'CenterCrop', 'PackInputs')
+    ]
+
+
+def test_boxes_of_s_val_are_loaded_before_the_image_is_resized():
+    config = derived(
+        training('mmdet/faster_rcnn/faster-rcnn_r50_fpn_ms-3x_coco.py')
+    )  # RandomResize
+    pipeline = config.train_cfg.policy_dataloader.dataset.pipeline
+    steps = ['LoadImageFromFile', 'LoadAnnotations', 'Resize', 'PackDetInputs']
+    assert types(pipeline) == steps
+    assert 'meta_keys' not in pipeline[-1]  # packed as in training
+
+
+def test_fixed_size_needs_no_pipeline_of_its_own():
+    assert 'dataset' not in derived(training(RETINANET)).train_cfg.policy_dataloader
+
+
+def test_random_size_without_an_evaluation_is_refused():
+    config = training('mmpretrain/resnet/resnet50_8xb32_in1k.py')
+    config.val_dataloader = config.test_dataloader = None
+    with pytest.raises(SettingError, match='RandomResizedCrop .*policy_dataloader'):
+        derived(config)
+
+
+def test_random_sizes_inside_wrappers_count_too():
+    config = training(RETINANET)
+    pipeline = config.train_dataloader.dataset.pipeline
+    random_size = dict(type='RandomResize', scale=(160, 160), ratio_range=(0.5, 2))
+    albu = dict(type='Albu', transforms=[dict(type='RandomScale')])
+    for wrapper in (dict(type='RandomApply', transforms=[random_size]), albu):
+        config.train_dataloader.dataset.pipeline = [*pipeline[:2], wrapper]
+        found = derived(config).train_cfg.policy_dataloader.dataset.pipeline
+        assert types(found)[2] == 'Resize'
+
+
+def test_segmentation_maps_of_s_val_are_cut_to_the_size_of_the_crops_in_training():
+    load = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
+    crop = dict(type='RandomCrop', crop_size=(6, 10))
+    pack = dict(type='PackSegInputs')
+    size = dict(type='Resize', scale=(20, 8), keep_ratio=True)
+    augment = dict(type='ddas_mm.DDASAugment')
+    pipeline = val_pipeline(
+        [*load, augment, crop, pack], [load[0], size, load[1], pack]
+    )
+    assert types(pipeline)[3:] == ['CenterCrop', 'PackSegInputs']
+    steps = Compose(pipeline[2:4])
+    for height, width in ((8, 30), (30, 8), (16, 16)):
+        image = np.full((height, width, 3), 7, np.uint8)
+        made = steps({'img': image, 'gt_seg_map': image[..., 0]})
+        assert made['img'].shape == (6, 10, 3)
+        assert ((made['gt_seg_map'] == 255) == (made['img'][..., 0] == 0)).all()
+
+
+def test_mixing_with_probabilities_leaves_a_model_that_can_be_built():
+    config = training('mmpretrain/resnet/resnet18_8xb32_in1k.py')
+    mixing = [dict(type='Mixup', alpha=0.8), dict(type='CutMix', alpha=1.0)]
+    config.model.train_cfg = dict(augments=mixing, probs=[0.5, 0.5])
+    init_default_scope('mmpretrain')
+    model = MODELS.build(derived(config).model)
+    assert drop_batch_augments(model) == ['Mixup', 'CutMix']
+
+
+def test_schedule_keeps_its_shape():
+    """12 epochs with drops at 8 and 11, at half the length; 240 steps in all."""
+    warm_up = dict(type='LinearLR', by_epoch=False, begin=0, end=500)
+    drops = dict(type='MultiStepLR', by_epoch=True, milestones=[8, 11], end=12)
+    length = dict(max_epochs=12)
+    scaled = scaled_schedule([warm_up, drops], length, 6, 240)
+    assert scaled[0]['end'] == 24  # a tenth of the search
+    assert (scaled[1]['milestones'], scaled[1]['end']) == ([4, 6], 6)
+    assert scaled_schedule([warm_up], length, 6, 90_000)[0]['end'] == 500
+    assert scaled_schedule([warm_up], length, 1, 15) == []  # would never end
+
+
+def test_schedules_of_fractions_of_an_epoch_count_iterations():
+    warm_up = dict(type='LinearLR', by_epoch=True, begin=0, end=5)
+    cosine = dict(type='CosineAnnealingLR', T_max=95, by_epoch=True, begin=5, end=100)
+    scaled = scaled_schedule([warm_up, cosine], dict(max_epochs=100), 10, 1000)
+    assert [(s['begin'], s['end']) for s in scaled] == [(0, 0.5), (0.5, 10)]
+    assert scaled[1]['T_max'] == 9.5
+    assert all(s['convert_to_iter_based'] for s in scaled)
+
+
+def test_schedule_of_iterations_is_scaled_to_the_steps_of_the_search():
+    drops = dict(type='MultiStepLR', by_epoch=False, milestones=[60, 80], end=90)
+    (scaled,) = scaled_schedule(drops, dict(max_iters=90), 2, 30)
+    assert (scaled['milestones'], scaled['end']) == ([20, 27], 30)
+
+
+def test_schedule_that_follows_the_validation_is_refused():
+    with pytest.raises(SettingError, match='ReduceOnPlateauLR follows the validation'):
+        scaled_schedule(dict(type='ReduceOnPlateauLR'), dict(max_epochs=1), 1, 9)
+
+
+def test_iteration_based_training_is_searched_by_epochs():
+    config = derived(training('mmdet/yolof/yolof_r50-c5_8xb8-iter-1x_coco.py'))
+    assert config.train_dataloader.sampler.type == 'DefaultSampler'
+    assert config.log_processor.by_epoch
+    assert 'by_epoch' not in config.default_hooks.checkpoint
+
+
+def test_repeating_wrappers_are_left_out_of_the_search_alone():
+    marked = mark_training(
+        training('mmdet/lvis/mask-rcnn_r50_fpn_sample1e-3_ms-1x_lvis-v1.py')
+    )
+    assert marked.train_dataloader.dataset.type == 'ClassBalancedDataset'
+    inner = marked.train_dataloader.dataset.dataset.pipeline
+    assert types(inner)[2] == 'ddas_mm.DDASAugment'
+    assert derive_search(marked, PLAN, 'net.py').train_dataloader.dataset.type == (
+        'LVISV1Dataset'
+    )
+
+
+def test_mixing_images_is_left_out_of_the_search_alone():
+    marked = mark_training(training('mmdet/yolox/yolox_s_8xb8-300e_coco.py'))
+    dataset = marked.train_dataloader.dataset
+    assert types(dataset.pipeline)[0] == 'Mosaic'
+    assert types(dataset.dataset.pipeline) == [*DETECTION[:3]]
+    config = derive_search(marked, PLAN, 'net.py')
+    assert types(config.train_dataloader.dataset.pipeline) == [
+        *DETECTION[:3],
+        *('YOLOXHSVRandomAug', 'RandomFlip', 'Resize', 'Pad', 'FilterAnnotations'),
+        'PackDetInputs',
+    ]
+    assert [hook.type for hook in config.custom_hooks] == ['ddas_mm.DDASHook']
+
+
+LEAF = dict(type='A', pipeline=[dict(type='LoadImageFromFile'), dict(type='B')])
+LOADED = ['LoadImageFromFile', 'ddas_mm.DDASAugment', 'B']
+WRAPPED = {
+    'plain': (LEAF, [LOADED]),
+    'repeated': (dict(type='RepeatDataset', times=2, dataset=LEAF), [LOADED]),
+    'balanced': (dict(type='ClassBalancedDataset', dataset=LEAF), [LOADED]),
+    'joined': (dict(type='ConcatDataset', datasets=[LEAF, LEAF]), [LOADED] * 2),
+    'joined of repeated': (
+        dict(
+            type='ConcatDataset',
+            datasets=[dict(type='RepeatDataset', times=2, dataset=LEAF), LEAF],
+        ),
+        [LOADED] * 2,
+    ),
+    'repeated of joined': (
+        dict(
+            type='RepeatDataset',
+            dataset=dict(type='ConcatDataset', datasets=[LEAF, LEAF]),
+        ),
+        [LOADED] * 2,
+    ),
+    'mixed twice': (
+        dict(
+            type='MultiImageMixDataset',
+            dataset=LEAF,
+            pipeline=[dict(type='MixUp'), dict(type='C')],
+        ),
+        [[*LOADED, 'C']],
+    ),
+}
+
+
+@pytest.mark.parametrize('name', WRAPPED)
+def test_steps_of_a_wrapper_that_mixes_follow_those_of_every_data_set_in_it(name):
+    inner, begins = WRAPPED[name]
+    config = training(RETINANET)
+    config.train_dataloader.dataset = dict(
+        type='MultiImageMixDataset',
+        dataset=inner,
+        pipeline=[dict(type='Mosaic'), dict(type='RandomAffine'), dict(type='Pack')],
+    )
+    marked = mark_training(config)
+    dataset = derive_search(marked, PLAN, 'net.py').train_dataloader.dataset
+    leaves = dataset.get('datasets') or [dataset]
+    assert [types(leaf.pipeline) for leaf in leaves] == [[*b, 'Pack'] for b in begins]
+    outer = marked.train_dataloader.dataset  # the training mixes on
+    assert types(outer.pipeline) == ['Mosaic', 'RandomAffine', 'Pack']
+
+
+def registered(name, scope):
+    """The class or function that a config's text names."""
+    for registry in vars(mmengine.registry).values():
+        if isinstance(registry, mmengine.registry.Registry):
+            with registry.switch_scope_and_registry(scope) as scoped:
+                found = scoped.get(name)
+            if found is not None:
+                return found
+    return name
+
+
+def with_classes(value, scope):
+    """A config in the style that has classes where others have their names."""
+    if isinstance(value, dict):
+        items = {key: with_classes(item, scope) for key, item in value.items()}
+        if isinstance(items.get('type'), str):
+            items['type'] = registered(items['type'], scope)
+        return items
+    if isinstance(value, (list, tuple)):
+        return type(value)(with_classes(item, scope) for item in value)
+    return value
+
+
+def with_names(value):
+    if isinstance(value, dict):
+        items = {key: with_names(item) for key, item in value.items()}
+        return {**items, 'type': type_name(items)} if 'type' in items else items
+    if isinstance(value, (list, tuple)):
+        return [with_names(item) for item in value]
+    return value
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        RETINANET,
+        'mmdet/mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py',
+        'mmdet/lvis/mask-rcnn_r50_fpn_sample1e-3_ms-1x_lvis-v1.py',
+        'mmdet/yolox/yolox_s_8xb8-300e_coco.py',
+        'mmdet/yolof/yolof_r50-c5_8xb8-iter-1x_coco.py',
+        'mmdet/rtmdet/rtmdet_s_8xb32-300e_coco.py',
+        'mmpretrain/resnet/resnet18_8xb16_cifar10.py',
+        'mmpretrain/resnet/resnet50_8xb32_in1k.py',
+    ],
+)
+def test_classes_in_a_config_are_as_good_as_their_names(name):
+    config = training(name)
+    scope = config.default_scope
+    pure = Config(with_classes(config.to_dict(), scope), filename=config.filename)
+    pure.default_scope = None  # as in the pure-Python configs of mmdet and mmpretrain
+    assert not isinstance(pure.train_dataloader.dataset.type, str)
+    expected, found = derived(config), derived(pure)
+    for key in ('train_cfg', 'optim_wrapper', 'param_scheduler', 'custom_hooks'):
+        assert with_names(found[key]) == with_names(expected[key])
+    loaders = [with_names(c.train_dataloader) for c in (found, expected)]
+    assert loaders[0] == loaders[1]
+    assert found.derived_from.changes == expected.derived_from.changes
+    again = Config.fromstring(config_text(found), '.py')
+    assert with_names(again.train_dataloader) == loaders[0]
+
+
+def test_pipelines_that_hooks_switch_to_hold_the_policy_too():
+    marked = mark_training(training('mmdet/rtmdet/rtmdet_s_8xb32-300e_coco.py'))
+    (switch,) = (h for h in marked.custom_hooks if 'switch_pipeline' in h)
+    assert types(switch.switch_pipeline)[:3] == DETECTION[:3]
+
+
+@pytest.mark.parametrize(
+    ('dataset', 'message'),
+    [
+        (
+            dict(
+                type='Wrapper',
+                dataset=dict(type='A', pipeline=[dict(type='LoadImage')]),
+            ),
+            'wrapper Wrapper',
+        ),
+        (dict(type='A'), "'A' has no pipeline"),
+        (
+            dict(
+                type='A',
+                pipeline=[dict(type='Apply', transforms=[dict(type='LoadImage')])],
+            ),
+            'loads its images inside Apply',
+        ),
+    ],
+)
+def test_data_that_cannot_be_searched_is_refused(dataset, message):
+    config = training(RETINANET)
+    config.train_dataloader.dataset = dataset
+    with pytest.raises(SettingError, match=message):
+        derived(config)
+
+
+def test_mixed_precision_becomes_autocast_and_accumulation_a_smaller_rate():
+    config = training(RETINANET)
+    config.optim_wrapper.update(
+        type='AmpOptimWrapper', loss_scale='dynamic', accumulative_counts=4
+    )
+    search_config = derived(config)
+    assert search_config.train_cfg.amp
+    wrapper = search_config.optim_wrapper
+    assert wrapper.type == 'OptimWrapper'
+    assert wrapper.optimizer.lr == config.optim_wrapper.optimizer.lr / 4
+    assert not {'loss_scale', 'accumulative_counts'} & set(wrapper)
+
+
+class Network(torch.nn.Module):
+    """What the shipped configs' rules for single parameters are about."""
+
+    def __init__(self):
+        super().__init__()
+        self.backbone = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.LayerNorm(4)
+        )
+        self.query_embed = torch.nn.Embedding(2, 2)
+
+    def get_layer_depth(self, name):
+        return 0, 2
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'mmdet/rtmdet/rtmdet_s_8xb32-300e_coco.py',
+        'mmdet/dab_detr/dab-detr_r50_8xb2-50e_coco.py',
+        'mmdet/swin/mask-rcnn_swin-t-p4-w7_fpn_1x_coco.py',
+        'mmdet/rtmdet/classification/cspnext-m_8xb256-rsb-a1-600e_in1k.py',
+        'mmpretrain/simclr/benchmarks/resnet50_8xb512-linear-coslr-90e_in1k.py',
+        'mmpretrain/convnext/convnext-tiny_32xb128_in1k.py',
+        'mmpretrain/mae/benchmarks/vit-base-p16_8xb128-coslr-100e_in1k.py',
+        'mmpretrain/spark/benchmarks/resnet50_8xb256-coslr-300e_in1k.py',
+    ],
+)
+def test_rules_for_single_parameters_give_an_optimiser_to_search_with(name):
+    config = training(name)
+    init_default_scope(config.default_scope)
+    wrapper = build_optim_wrapper(Network(), derived(config).optim_wrapper)
+    check_optimizer(wrapper)
+    kind = config.optim_wrapper.optimizer.type
+    stand_ins = {'Lamb': 'AdamW', 'LARS': 'SGD'}
+    assert type(wrapper.optimizer).__name__ == stand_ins.get(kind, kind)
+
+
+RATES = [
+    ({}, 1, r'0.1 at mini-batches of 4 images: as the training has it$'),
+    (dict(base_batch_size=4), 1, r'0.1 at .*: as the training has it$'),
+    (dict(base_batch_size=16), 2, r'0.1 at .* 8 images: as .* 16 images \(--auto'),
+    (dict(enable=False, base_batch_size=16), 1, r'0.1 at mini-batches of 4 images'),
+    (dict(enable=True, base_batch_size=16), 2, r'0.05 at .*8 .*scaled from 0.1 at 16'),
+]
+
+
+@pytest.mark.parametrize(('scaling', 'processes', 'expected'), RATES)
+def test_learning_rate_is_scaled_only_where_the_training_is(
+    scaling, processes, expected
+):
+    config = training(RETINANET)
+    config.auto_scale_lr = scaling
+    config.optim_wrapper.optimizer.lr = 0.1
+    config.train_dataloader.batch_size = 4
+    search_config = derived(config)
+    assert search_config.auto_scale_lr == scaling
+    assert re.search(expected, rate_and_batch(search_config, processes))
+
+
+def test_adaptive_optimisers_are_kept_and_trust_ratios_left_out():
+    config = training('mmdet/rtmdet/rtmdet_s_8xb32-300e_coco.py')
+    assert derived(config).optim_wrapper == config.optim_wrapper
+    config = training('mmpretrain/resnet/resnet50_8xb256-rsb-a2-300e_in1k.py')
+    search_config = derived(config)
+    assert config.optim_wrapper.optimizer.type == 'Lamb'
+    assert search_config.optim_wrapper.optimizer == dict(
+        type='AdamW', lr=0.001, weight_decay=0.02
+    )
+    (told,) = [line for line in search_config.derived_from.changes if 'Lamb' in line]
+    assert told.startswith('AdamW at 0.2 of the rate instead of Lamb')
+
+
+@pytest.mark.parametrize(
+    ('size', 'given', 'expected'),
+    [
+        (118_000, (None, None), (3000, 1500)),
+        (120, (None, None), (80, 40)),
+        (120, (100, None), (100, 20)),
+        (120, (None, 30), (90, 30)),
+    ],
+)
+def test_sizes_fit_the_training_set(size, given, expected):
+    assert fitted_sizes(PAPER['coco'], size, *given) == expected
+
+
+# ---- by the command line, on a toy problem
+
+
+@pytest.fixture
+def toy_training(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = toy.search_config(tmp_path)
+    dataset = config.train_dataloader.dataset
+    dataset.pipeline = dataset.pipeline[1:]  # without DDASAugment
+    config.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=7)
+    config.custom_hooks = []
+    config.custom_imports = dict(imports=['tests.toy'])
+    config.pop('work_dir')
+    config.dump(tmp_path / 'net.py')
+    return tmp_path
+
+
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, 'argv', ['search.py', *map(str, arguments)])
+    search.main()
+
+
+def test_training_config_is_searched_by_one_command(toy_training, monkeypatch):
+    options = ['model.norm=False', 'train_cfg.num_policies=2', 'randomness.seed=5']
+    command = ['net.py', '--space', 'cifar', '--epochs', 2, '--cfg-options', *options]
+    run(monkeypatch, *command)
+    work = toy_training / 'work_dirs/search_net'
+    policy = json.loads((work / 'policy.json').read_text())
+    assert len(policy['total_prob']) == 2
+    assert (policy['search']['num_train'], policy['search']['num_val']) == (16, 8)
+    emitted = Config.fromfile(work / 'retrain_net.py')
+    pipeline = emitted.train_dataloader.dataset.pipeline
+    assert types(pipeline) == ['ddas_mm.DDASAugment', 'ToyFlip', 'ToyPack']
+    assert pipeline[0].policy.depth == 2
+    assert emitted.train_cfg == dict(type='EpochBasedTrainLoop', max_epochs=7)
+    assert emitted.model.norm is False  # holds in both
+
+    kept = work / 'search_net.py'  # runs again as it is
+    assert Config.fromfile(kept).train_cfg.num_policies == 2
+    run(monkeypatch, kept, '--work-dir', 'again')
+    again = json.loads((toy_training / 'again/policy.json').read_text())
+    assert again['op_probs'] == policy['op_probs']
+    assert (toy_training / 'again/retrain_net.py').is_file()
+
+
+PURE = """
+import math
+import pathlib
+from mmengine.dataset import DefaultSampler, default_collate
+from mmengine.optim import OptimWrapper
+from mmengine.runner import EpochBasedTrainLoop
+from torch.optim import SGD
+from tests.toy import ToyDataset, ToyFlip, ToyModel, ToyPack
+default_scope = None
+model = dict(type=ToyModel, norm=False)
+pipeline = [dict(type=ToyFlip), dict(type=ToyPack)]
+train_dataloader = dict(
+    batch_size=4, num_workers=0, collate_fn=dict(type=default_collate),
+    sampler=dict(type=DefaultSampler, shuffle=True),
+    dataset=dict(type=ToyDataset, pipeline=pipeline))
+train_cfg = dict(type=EpochBasedTrainLoop, max_epochs=1)
+optim_wrapper = dict(type=OptimWrapper, optimizer=dict(type=SGD, lr=0.1))
+note = dict(limit=-math.inf, unknown=math.nan, place=pathlib.Path('a'))
+"""
+
+
+def test_pure_python_config_is_searched_and_its_emitted_training_trains(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'pure.py').write_text(PURE)
+    run(
+        monkeypatch,
+        *('pure.py', '--space', 'cifar', '--epochs', 1),
+        *('--cfg-options', 'model.norm=True', 'log_level=WARNING'),
+    )
+    work = tmp_path / 'work_dirs/search_pure'
+    emitted = Config.fromfile(work / 'retrain_pure.py')
+    assert emitted.model == dict(type=toy.ToyModel, norm=True)
+    assert (emitted.note.limit, emitted.note.place) == (-math.inf, 'a')
+    assert math.isnan(emitted.note.unknown)
+    path = work / 'retrain_pure.py'
+    monkeypatch.setattr(sys, 'argv', ['train.py', str(path), '--work-dir', 'trained'])
+    train.main()
+    assert (tmp_path / 'trained/epoch_1.pth').is_file()
+
+
+@pytest.mark.parametrize(
+    ('launcher', 'variable'),
+    [
+        ('none', 'WORLD_SIZE'),
+        ('pytorch', 'WORLD_SIZE'),
+        ('slurm', 'SLURM_NTASKS'),
+        ('mpi', 'OMPI_COMM_WORLD_SIZE'),
+    ],
+)
+def test_processes_are_counted_as_the_launcher_tells(
+    toy_training, monkeypatch, launcher, variable
+):
+    monkeypatch.setenv(variable, '4')
+    started = []
+    monkeypatch.setattr(search, 'search', started.append)
+    run(monkeypatch, 'net.py', '--space', 'cifar', '--launcher', launcher)
+    config = Config.fromfile(started[0].config)
+    processes = 1 if launcher == 'none' else 4
+    assert config.train_cfg.policy_dataloader.batch_size == 8 // processes
+    assert f'mini-batches of {4 * processes} images' in config.derived_from.changes[-1]
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--space', 'cifar', '--epochs', '0'], '--epochs must be at least 1'),
+        (['--num-val', '3'], 'for the search of a training config give --space'),
+        (
+            ['--space', 'cifar', '--cfg-options', 'optim_wrapper.optimizer.type=Rprop'],
+            "type must be one of Adam, .* but is 'Rprop'",
+        ),
+    ],
+)
+def test_wrong_arguments_leave_nothing(toy_training, monkeypatch, arguments, message):
+    with pytest.raises(SettingError, match=message):
+        run(monkeypatch, 'net.py', *arguments)
+    assert not (toy_training / 'work_dirs').exists()
+
+
+def test_sizes_that_are_too_large_are_told_by_their_options(toy_training, monkeypatch):
+    sizes = ['--num-train', '24', '--num-val', '1']
+    with pytest.raises(SettingError, match=r'--num-train and --num-val.* the 24 of'):
+        run(monkeypatch, 'net.py', '--space', 'cifar', *sizes)
+    assert not list((toy_training / 'work_dirs').iterdir())
+
+
+def test_search_config_with_space_is_refused(tmp_path, monkeypatch):
+    toy.search_config(tmp_path).dump(tmp_path / 'search.py')
+    with pytest.raises(SettingError, match='is a search config already'):
+        run(monkeypatch, tmp_path / 'search.py', '--space', 'coco')
+
+
+def test_value_that_no_file_can_hold_is_refused_before_the_search(
+    toy_training, monkeypatch
+):
+    with (toy_training / 'net.py').open('a') as file:
+        file.write("model['note'] = [1, lambda x: x]\n")
+    with pytest.raises(SettingError, match=r'model.note.1 of .*net.py.* is <function'):
+        run(monkeypatch, 'net.py', '--space', 'cifar')
+    assert not (toy_training / 'work_dirs').exists()

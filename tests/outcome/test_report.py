@@ -1,0 +1,167 @@
+"""The report: what stands in it, how it looks in a browser, and what it survives."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ddas_mm.augment.candidates import build_space
+from ddas_mm.outcome import report as engine_report
+from ddas_mm.outcome.charts import LineChart, Series
+from ddas_mm.outcome.examples import Examples
+from ddas_mm.outcome.page import shown_candidates, write_report
+from ddas_mm.outcome.pictures import draw_gallery
+from ddas_mm.outcome.report import report_work_dir
+from ddas_mm.policy import PolicySchedule, read_policy
+from tests import toy
+from tests.browser import Browser
+
+# Texts of charts that stick out of their chart, and cells wider than their column.
+CUT = """
+[...document.querySelectorAll('svg text, .policy th, .policy td')].filter(e => {
+  const box = (e.closest('svg') || e).getBoundingClientRect();
+  const own = e.getBoundingClientRect();
+  return own.left < box.left - 1 || own.right > box.right + 1 ||
+    own.top < box.top - 1 || own.bottom > box.bottom + 1 ||
+    (e.scrollWidth > e.clientWidth + 1 && !e.closest('svg'));
+}).map(e => e.textContent)
+"""
+
+
+@pytest.fixture(scope='module')
+def searched(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('toy') / 'work'
+    runner = toy.build_runner(folder)
+    runner.train()
+    return folder, runner
+
+
+@pytest.fixture(scope='module')
+def large(searched, tmp_path_factory):
+    """A report with 59 candidates over 30 epochs."""
+    rng = np.random.default_rng(0)
+    space = build_space(dict(name='coco'))
+    alpha = rng.normal(0, 0.15, (30, len(space))).cumsum(axis=0)
+    op_probs = np.exp(alpha) / np.exp(alpha).sum(axis=1, keepdims=True)
+    history = {
+        'alignment': rng.uniform(0, 1e-5, 30).tolist(),
+        'helped': [0.5] * 30,
+        'skipped_steps': [0] * 30,
+        'learning_rate': [0.04] * 24 + [0.004] * 4 + [0.0004] * 2,
+    }
+    record = {'config': 'a_long_name_of_a_config_' * 3 + '.py', 'history': history}
+    rows = list(zip(rng.uniform(0.3, 0.4, 30), op_probs, strict=True))
+    schedule = PolicySchedule.from_snapshots(space, rows, 6, record)
+    top, bottom = shown_candidates(schedule)
+    examples = Examples(searched[1].train_loop.dataloader.dataset.dataset)
+    gallery = draw_gallery(examples, space, [*top, *bottom])
+    path = tmp_path_factory.mktemp('large') / 'report.html'
+    write_report(schedule, path, gallery, [('Train', 'python ' + 'x' * 300)])
+    return path, schedule
+
+
+@pytest.fixture(scope='module')
+def browser(tmp_path_factory):
+    opened = Browser(tmp_path_factory.mktemp('profile'))
+    yield opened
+    opened.close()
+
+
+def test_a_search_ends_with_a_report(searched):
+    folder, _ = searched
+    page = (folder / 'report.html').read_text()
+    last = read_policy(folder / 'policy.json').op_probs[-1]
+    found = re.findall(r'</i></span>([\d.]+)</div>', page)
+    assert found == [f'{value:.4f}' for value in sorted(last, reverse=True)]
+    # two images as loaded, and after each of five candidates
+    assert page.count('src="data:image/jpeg;base64,') == 2 * (1 + len(last))
+    assert str(folder / 'policy.json') in page
+    assert 'no change' in page  # Identity
+
+
+def test_a_chart_of_zeros_says_that_there_was_nothing(large):
+    assert 'there were none' in large[0].read_text()
+
+
+@pytest.mark.parametrize(
+    ('rates', 'told'),
+    [
+        ([0.02, 0.05, 0.0005], 'was 1 % of its highest'),
+        ([0.1, 0.01], 'was 10 % of its highest'),
+        ([0.002, 0.02, 0.02], None),  # a warm-up
+        ([0.0, 0.0], None),
+    ],
+)
+def test_a_rate_that_fell_is_told_not_to_be_convergence(tmp_path, large, rates, told):
+    record = {'history': {**large[1].search['history'], 'learning_rate': rates}}
+    path = tmp_path / 'report.html'
+    write_report(replace(large[1], search=record), path, 'none')
+    page = path.read_text()
+    assert ('no sign that the search has converged' in page) == bool(told)
+    assert (told or '') in page
+
+
+def test_report_names_nothing_outside_of_itself(large):
+    page = large[0].read_text()
+    assert not re.search(r'(?:src|href)="(?!data:)|url\(|@import|https?:', page)
+
+
+def test_a_report_that_fails_costs_a_warning_only(tmp_path, monkeypatch, caplog):
+    def fail(*args):
+        raise OSError('no space left')
+
+    monkeypatch.setattr(engine_report, 'write_report', fail)
+    runner = toy.build_runner(tmp_path)
+    warnings = []
+    monkeypatch.setattr(runner.logger, 'warning', warnings.append)
+    runner.train()
+    assert any('no report.html: OSError: no space left' in text for text in warnings)
+    assert not (tmp_path / 'report.html').exists()
+    assert len(read_policy(tmp_path / 'policy.json')) == 2
+    assert (tmp_path / 'ddas_policy.py').is_file()
+
+
+def test_without_config_or_record_the_report_comes_without_pictures(searched, tmp_path):
+    (tmp_path / 'policy.json').write_bytes((searched[0] / 'policy.json').read_bytes())
+    reason = report_work_dir(tmp_path, tmp_path / 'new' / 'page.html')
+    assert 'is not in' in reason
+    page = (tmp_path / 'new' / 'page.html').read_text()
+    assert 'No pictures: the search config' in page
+    assert 'data:image/jpeg' not in page
+
+
+def test_the_best_and_the_worst_candidates_are_shown(large):
+    top, bottom = shown_candidates(large[1])
+    last = large[1].op_probs[-1]
+    assert last[top].min() >= np.sort(last)[-6]
+    assert last[bottom].max() <= np.sort(last)[5]
+    assert len({*top, *bottom}) == 12
+
+
+@pytest.mark.parametrize('values', [[0.3], [0.0] * 5, [2, 2], [1e-9, 3e-9], [1e6, 1]])
+def test_charts_hold_any_values(values):
+    chart = LineChart('Title', 'note', [Series('one', values)], span=0.0)
+    for x, y, _ in chart.points(chart.series[0]):
+        assert chart.left <= x <= chart.right
+        assert chart.top <= y <= chart.bottom
+    assert chart.x_ticks[0].text == '1'
+    assert chart.x_ticks[-1].text == str(len(values))
+    places = [tick.place for tick in chart.y_ticks]
+    assert len(places) == len({tick.text for tick in chart.y_ticks}) >= 2
+
+
+@pytest.mark.parametrize('scheme', ['light', 'dark'])
+@pytest.mark.parametrize('width', [390, 1280])
+def test_report_in_a_browser(browser, large, width, scheme):
+    path, _ = large
+    browser.open(path, width, scheme)
+    assert browser.problems() == []
+    assert {url.partition(':')[0] for url in browser.requests()} == {'file', 'data'}
+    assert browser.evaluate('document.documentElement.scrollWidth') <= width
+    assert browser.evaluate(CUT) == []
+    loaded = '[...document.images].every(i => i.naturalWidth > 0)'
+    assert browser.evaluate(f'document.images.length == 26 && {loaded}')
+    colours = 'getComputedStyle(document.body)'
+    page = re.findall(r'\d+', browser.evaluate(f'{colours}.backgroundColor'))
+    assert (int(page[0]) < 128) == (scheme == 'dark')
