@@ -35,6 +35,7 @@ STEP = 8  # what the network draws: step, rank
 
 
 REPLAY = 9  # what DDASAugment draws in a training: rank, clock or not, number
+PROBE = 10  # what is tried before the first step, whatever the run's seed: try
 
 
 def seed_generators(*key: int) -> None:

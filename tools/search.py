@@ -53,8 +53,8 @@ def search(args: argparse.Namespace) -> None:
     loop = type_name(config.get('train_cfg') or {})
     if loop != 'DDASLoop':
         raise SettingError(
-            f'{args.config!r} is no search config: train_cfg.type is {loop!r}, not '
-            "'ddas_mm.DDASLoop'; for the search of a training config give --space "
+            f'{args.config!r} is no search config: train_cfg.type is {loop or None!r}, '
+            "not 'ddas_mm.DDASLoop'; for the search of a training config give --space "
             'coco, imagenet, cifar or svhn'
         )
     for option in ('num_train', 'num_val', 'epochs'):

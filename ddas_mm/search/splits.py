@@ -138,8 +138,8 @@ def split_indices(
     if num_train + num_val > size:
         raise SettingError(
             f'num_train={num_train} and num_val={num_val} (--num-train and --num-val, '
-            'or train_cfg.proxy of a search config) ask for more images than the '
-            f'{size} different ones of the training set'
+            'or train_cfg.proxy of a search config) ask for too many images: the '
+            f'training set has {size} different ones'
         )
     rng = np.random.default_rng(seed)
     order = rng.permutation(size)

@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from ddas_mm.errors import SettingError
-from ddas_mm.randomness import generators_kept, seed_generators
+from ddas_mm.randomness import PROBE, generators_kept, seed_generators
 from ddas_mm.search.original import content_of
 from ddas_mm.search.views import telling_images
 
@@ -60,7 +60,7 @@ def check_val_batches(module: nn.Module, loader: DataLoader) -> None:
         _check_sizes(module, loader, samples)
     made = set()
     for run in range(RUNS):
-        seed_generators(run)
+        seed_generators(PROBE, run)
         made.add(content_of(_preprocessed(module, loader, samples[:2])))
     if len(made) > 1:
         raise SettingError(

@@ -149,7 +149,7 @@ def test_transform_without_policy_says_what_to_do():
     [
         (7, 'must be a dict or the path.*7'),
         ('nowhere.json', 'nowhere.json.*No such file'),
-        ({'table': 'detection'}, "DDASAugment.policy: field 'candidates' is missing"),
+        ({'table': 'detection'}, 'DDASAugment.policy: field candidates is missing'),
         (
             dict(table='nope', candidates=[['A', None]], depth=1, total_prob=[1],
                  op_probs=[[1]]),

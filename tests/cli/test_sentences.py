@@ -120,5 +120,5 @@ def test_data_is_read_again_only_where_it_was_being_read(monkeypatch, name):
         with causes_named(config):
             {**ELSEWHERE, **WHILE_READING}[name]()
 
-    assert isinstance(raised(run), (KeyError, OSError))
+    assert isinstance(raised(run), (KeyError, SettingError))
     assert bool(asked) == (name in WHILE_READING)

@@ -593,7 +593,7 @@ def test_wrong_arguments_leave_nothing(toy_training, monkeypatch, arguments, mes
 
 def test_sizes_that_are_too_large_are_told_by_their_options(toy_training, monkeypatch):
     sizes = ['--num-train', '24', '--num-val', '1']
-    with pytest.raises(SettingError, match=r'--num-train and --num-val.* the 24 of'):
+    with pytest.raises(SettingError, match=r'--num-train and --num-val.*has 24 '):
         run(monkeypatch, 'net.py', '--space', 'cifar', *sizes)
     assert not list((toy_training / 'work_dirs').iterdir())
 

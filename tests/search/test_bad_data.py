@@ -259,7 +259,10 @@ def test_search_without_an_instance_is_refused(
     assert 'S_train has 4 images without any instance' in sentence
 
 
-@pytest.mark.parametrize('step', [dict(color_type='grayscale'), dict(to_float32=True)])
+GREY = dict(color_type='grayscale')
+
+
+@pytest.mark.parametrize('step', [GREY, dict(GREY, to_float32=True)])
 def test_images_loaded_in_another_form_are_refused_by_name(
     tmp_path, capsys, monkeypatch, coco, step
 ):

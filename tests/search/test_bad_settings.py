@@ -120,7 +120,7 @@ WRONG = [
     (CONSTANTS, {'reference_side': 'all'}, "reference_side.*'all'|train_cfg.space"),
     # which images
     (PROXY, 100, 'train_cfg.proxy must be a dict, but is 100'),
-    (f'{PROXY}.num_train', 20, 'num_train=20 and num_val=8.*than the 24'),
+    (f'{PROXY}.num_train', 20, 'num_train=20 and num_val=8.*has 24'),
     (f'{PROXY}.num_train', '12', "proxy.num_train.*but is '12'"),
     (f'{PROXY}.num_val', 0, 'proxy.num_val.*but is 0'),
     (f'{PROXY}.num_val', NAN, 'proxy.num_val.*but is nan'),

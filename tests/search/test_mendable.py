@@ -153,7 +153,7 @@ def test_mistake_in_own_code_keeps_its_traceback(
 ):
     lighten(monkeypatch)
     config = config_of(tmp_path, search)
-    config.custom_hooks = [dict(type='Own', place=place, kind=kind.__name__)]
+    config.custom_hooks.append(dict(type='Own', place=place, kind=kind.__name__))
     with pytest.raises(kind, match='mine'):
         run(config)
 
@@ -233,5 +233,4 @@ def test_labels_that_the_pipeline_replaces_are_not_refused(tmp_path, monkeypatch
     lighten(monkeypatch)
     config = classifier(tmp_path / 'work', tmp_path / 'data', 2, search=True)
     config.train_dataloader.dataset.pipeline.insert(1, dict(type='OneClass'))
-    config.custom_hooks = []  # without the files of the result
     run(config)
