@@ -153,6 +153,21 @@ def test_parameter_without_gradient_counts_as_zero(tmp_path):
     assert not unused.any()
 
 
+def test_parameter_that_only_an_earlier_mini_batch_used_counts_as_zero(tmp_path):
+    loop = build_loop(tmp_path)
+    model, view = loop.runner.model, next(iter(loop.dataloader))['views'][1]
+    place = [name for name, _ in model.named_parameters()].index('unused')
+    forward = model.forward
+    for uses in (1.0, 0.0):
+        model.forward = forward
+        if uses:
+            model.forward = lambda **batch: {
+                'loss': forward(**batch)['loss'] + model.unused.sum()
+            }
+        loop.gradients.of_view(1, dict(view))
+        assert (loop.gradients.view_parts[1][place] == uses).all()
+
+
 def test_frozen_parameters_are_left_alone(tmp_path):
     loop = build_loop(tmp_path)
     model = loop.runner.model
