@@ -103,14 +103,18 @@ def test_signed(name, size, photo, scripted, sign_draw):
         np.testing.assert_array_equal(result, expected, err_msg=f'level {level}')
 
 
-@pytest.mark.parametrize('side', [32, 100, 224])
-def test_translation_scales_with_the_side(side, photo, scripted):
-    image = photo(side, side)
-    result = _ours(
-        'TranslateX', 6, image, scripted([('float01', 0.9)]), reference_side=32
-    )
-    expected = _affine((1, 0, 6 * side / 32, 0, 1, 0))(Image.fromarray(image))
-    np.testing.assert_array_equal(result, np.asarray(expected))
+@pytest.mark.parametrize('size', [(32, 32), (100, 64), (64, 224)], ids=str)
+def test_translation_scales_with_the_side_along_it(size, photo, scripted):
+    image = photo(*size)
+    down, left = (6 * side / 32 for side in size)
+    for name, matrix in (
+        ('TranslateX', (1, 0, left, 0, 1, 0)),
+        ('TranslateY', (1, 0, 0, 0, 1, down)),
+    ):
+        script = scripted([('float01', 0.9)])
+        result = _ours(name, 6, image, script, reference_side=32)
+        expected = _affine(matrix)(Image.fromarray(image))
+        np.testing.assert_array_equal(result, np.asarray(expected))
 
 
 @pytest.mark.parametrize('level', [4, 6, 8])

@@ -66,3 +66,26 @@ def test_grey_of_color_is_truncated_as_by_the_reference(level):
             'detection', 'Color', *arguments, Positive(), channel_order=order
         )
         np.testing.assert_array_equal(out[..., ::step], expected.astype(np.uint8))
+
+
+@pytest.mark.parametrize('level', [0, 4, 8])
+def test_smooth_image_of_sharpness_is_truncated(level):
+    image = noise(40, 50)
+    sums = 4 * image[1:-1, 1:-1].astype(int)  # five times the middle, in all
+    for i in range(3):
+        for j in range(3):
+            sums += image[i : i + 38, j : j + 48]
+    smooth = image.copy()  # its border is the image's own
+    smooth[1:-1, 1:-1] = sums // 13
+    low, factor = smooth.astype(F), F(1.8 * level / 10 + 0.1)
+    expected = np.clip(low + factor * (image.astype(F) - low), 0, 255)
+    out, _ = apply_op('detection', 'Sharpness', level, image, NO_BOXES, Positive())
+    np.testing.assert_array_equal(out, expected.astype(np.uint8))
+
+
+@pytest.mark.parametrize(('level', 'added'), [(2, 22), (10, 110), (14, 154)])
+def test_solarize_add_stops_at_white(level, added):
+    image = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
+    out, _ = apply_op('detection', 'SolarizeAdd', level, image, NO_BOXES, Positive())
+    expected = [min(v + added, 255) if v < 128 else v for v in range(256)]
+    assert out[..., 0].ravel().tolist() == expected
