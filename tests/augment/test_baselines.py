@@ -29,6 +29,16 @@ def test_published_policies_have_the_published_sizes_and_values():
     assert {prob for _, prob, _ in steps} == {0, 0.2, 0.4, 0.6, 0.8, 1}
 
 
+def test_v0_is_the_policy_that_the_paper_prints():
+    assert ZOPH_POLICIES['v0'] == (
+        (('TranslateX_BBox', 0.6, 4), ('Equalize', 0.8, 10)),
+        (('TranslateY_Only_BBoxes', 0.2, 2), ('Cutout', 0.8, 8)),
+        (('Sharpness', 0.0, 8), ('ShearX_BBox', 0.4, 0)),
+        (('ShearY_BBox', 1.0, 2), ('TranslateY_Only_BBoxes', 0.6, 6)),
+        (('Rotate_BBox', 0.6, 10), ('Color', 1.0, 6)),
+    )
+
+
 @pytest.mark.parametrize('name', ZOPH_POLICIES)
 def test_published_policies_run_on_a_sample(name):
     np.random.seed(0)  # noqa: NPY002  mm seeds its workers so

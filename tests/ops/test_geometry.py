@@ -238,20 +238,31 @@ def test_boxes_that_leave_become_lines_on_the_border():
     np.testing.assert_array_equal(out.masks[0][0][::2], 0)
 
 
-def test_polygons_are_cut_not_squeezed():
-    """A triangle half out of the image keeps the slope of its sides."""
+@pytest.mark.parametrize(
+    ('name', 'draw', 'turned'),
+    [
+        ('TranslateX_BBox', 0.9, lambda x, y: (x, y)),  # to the left
+        ('TranslateX_BBox', 0.1, lambda x, y: (100 - x, y)),
+        ('TranslateY_BBox', 0.9, lambda x, y: (y, x)),
+        ('TranslateY_BBox', 0.1, lambda x, y: (y, 100 - x)),
+    ],
+)
+def test_polygons_are_cut_not_squeezed(name, draw, turned):
+    """A square on its corner keeps the slope of its sides on every border."""
     image = np.zeros((100, 100, 3), np.uint8)
-    triangle = [[np.array([20.0, 50, 60, 10, 60, 90])]]
+    square = [[np.array([10.0, 50, 50, 10, 90, 50, 50, 90])]]
     out = apply_to_sample(
-        get_op('detection', 'TranslateX_BBox'),
-        2,
-        Sample(image, np.float32([[20, 10, 60, 90]]), triangle),
-        _Script([('float01', 0.9)]),
-        resolve_constants('detection', translate_const=200),  # 40 pixels to the left
+        get_op('detection', name),
+        1,
+        Sample(image, np.float32([[10, 10, 90, 90]]), square),
+        _Script([('float01', draw)]),
+        resolve_constants('detection', translate_const=300),  # 30 pixels
     )
+    left = [(0, 30), (20, 10), (60, 50), (20, 90), (0, 70)]
     points = {tuple(np.round(p, 6)) for p in out.masks[0][0].reshape(-1, 2)}
-    assert points == {(0, 30), (20, 10), (20, 90), (0, 70)}
-    np.testing.assert_array_equal(out.boxes, [[0, 10, 20, 90]])
+    assert points == {turned(*point) for point in left}
+    corners = np.sort([turned(0, 10), turned(60, 90)], axis=0)
+    np.testing.assert_array_equal(out.boxes, [corners.ravel()])
 
 
 def test_colour_fill_is_given_in_rgb():
