@@ -28,7 +28,8 @@ die() {
 root=$(cd "$(dirname "$0")/.." && pwd)
 where=no
 [[ ${1:-} != --where ]] || { where=yes && shift; }
-case ${1:-default} in
+stack=${1:-default}
+case $stack in
   default)
     constraints=(torch==2.11.0 torchvision==0.26.0 'setuptools>=80,<81')
     mm_packages=$root/requirements/mminstall.txt venv=${DDAS_VENV:-.venv} newest=14
@@ -38,7 +39,7 @@ case ${1:-default} in
     mm_packages=$root/requirements/mminstall_classic.txt venv=${DDAS_VENV:-.venv-classic} newest=11
     ;;
   *)
-    printf '%s\n\n' "setup_env.sh: error: the stack is 'default' or 'classic', but got '$1'" >&2
+    printf '%s\n\n' "setup_env.sh: error: the stack is 'default' or 'classic', but got '$stack'" >&2
     usage >&2
     exit 2
     ;;
@@ -51,7 +52,7 @@ py=$venv/bin/python notes=$venv/.ddas_mm log=$venv/.ddas_mm/setup.log
 pip() {
   local from code=0 ticker
   from=$(($(wc -l <"$log") + 1))
-  while sleep 60; do
+  while sleep 60 >/dev/null 2>&1 9>&-; do # it may outlive us, and holds nothing
     say "  $(tail -n 1 "$log" | cut -c1-90)"
   done &
   ticker=$!
@@ -68,14 +69,14 @@ make_venv() {
   local python=${PYTHON:-python3}
   [[ ! -e $venv || -f $venv/pyvenv.cfg || -z $(ls -A "$venv") ]] ||
     die "$venv is there, but is no virtual environment; set DDAS_VENV to another folder"
-  [[ ! -f $notes/stack || $(<"$notes/stack") == "$mm_packages" ]] ||
-    die "$venv holds the other stack; set DDAS_VENV to another folder"
+  [[ ! -f $notes/stack || $(<"$notes/stack") == "$stack" ]] ||
+    die "$venv holds the $(<"$notes/stack") stack; set DDAS_VENV to another folder"
   "$python" -c "import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, $newest))" ||
     die "Python 3.10 to 3.$newest with its venv module is needed, but '$python' is none; set PYTHON to one (on Debian: apt install python3-venv)"
   say "1/5 making $venv (about 10 s)"
   "$py" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$venv"
   mkdir -p "$notes"
-  echo "$mm_packages" >"$notes/stack"
+  echo "$stack" >"$notes/stack"
   printf '%s\n' "${constraints[@]}" >"$notes/constraints.txt"
   say "=== $(date)" >>"$log"
 }
@@ -108,7 +109,7 @@ install_mmcv() {
 
 install_all() {
   make_venv
-  say "2/5 installing ${constraints[*]:0:2} (1 to 10 minutes: about 3 GB to download)"
+  say "2/5 installing ${constraints[*]:0:2} (a few seconds, or 1 to 10 minutes where 3 GB have to be downloaded)"
   install "${constraints[@]:0:2}" 'setuptools>=80' wheel ninja psutil
   install_mmcv
   say '4/5 installing the mm packages (at most a minute)'
@@ -131,4 +132,4 @@ if [[ ! -x $py || ! -f $notes/stamp || $(<"$notes/stamp") != "$wanted" ]]; then
   echo "$wanted" >"$notes/stamp"
   say "done in $((SECONDS / 60)) min $((SECONDS % 60)) s"
 fi
-say "the ${1:-default} stack is ready: source ${venv#"$PWD"/}/bin/activate"
+say "the $stack stack is ready: source ${venv#"$PWD"/}/bin/activate"
