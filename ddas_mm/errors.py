@@ -17,6 +17,7 @@ T = TypeVar('T')
 JSON_WORDS = (
     ('Expected', 'must be'),
     (', got .*', ''),
+    ('null', 'None'),
     ('object', 'dict'),
     ('array', 'list'),
     (r'Object missing required field (\w+)', r'field \1 is missing'),
@@ -127,13 +128,14 @@ def check_integer(name: str, value: Any, least: int) -> int:
     return value
 
 
-def typed(data: Any, kind: type[T], source: str) -> T:
+def typed(data: Any, kind: type[T], source: str, joint: str = ': ') -> T:
     """Return a config's or a file's data as a typed description of it.
 
     Args:
         data: Plain values.
         kind: What msgspec can convert to, such as a Struct.
         source: Where the data stands; the message begins with it.
+        joint: What stands between it and a field.
 
     Raises:
         SettingError: With the field and the value that do not fit.
@@ -149,4 +151,4 @@ def typed(data: Any, kind: type[T], source: str) -> T:
         value = data
         for key, index in re.findall(r'(\w+)|\[(\d+)\]', place):
             value = value[key or int(index)]
-        raise SettingError(f'{source}: {place} {what}, but is {value!r}') from None
+        raise SettingError(f'{source}{joint}{place} {what}, but is {value!r}') from None

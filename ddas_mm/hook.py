@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ddas_mm.augment.progress import CLOCK
 from ddas_mm.augment.replay import Replay
 from ddas_mm.errors import check_integer, check_kind
 from ddas_mm.outcome.emit import Emitter, find_retrain_config
@@ -20,10 +18,16 @@ from ddas_mm.outcome.record import gpu_hours, search_record
 from ddas_mm.outcome.report import report_search
 from ddas_mm.policy import PolicySchedule, write_policy
 from ddas_mm.registry import HOOKS
-from ddas_mm.search.checks import check_same_on_ranks
 from ddas_mm.search.loop import DDASLoop
 from ddas_mm.search.resume import check_fits
 from ddas_mm.search.splits import write_split
+
+
+def _passed_on(stage: str) -> Callable[..., None]:
+    def call(hook: DDASHook, runner: Runner, *args: Any, **kwargs: Any) -> None:
+        getattr(hook._part, stage)(runner, *args, **kwargs)
+
+    return call
 
 
 @HOOKS.register_module()
@@ -65,79 +69,69 @@ class DDASHook(Hook):
             if text is not None:
                 check_kind(f'DDASHook.{name}', text, str)
         self.retrain, self.data_root = retrain, data_root
-        self._live = LiveView(image_interval)
-        self._emitter = Emitter()
-        self._snapshots: list[tuple[float, Any]] = []
-        self._seconds = 0.0  # of the search, summed over resumes
-        self._started = 0.0
-        self._replay: Replay | None = None
+        self.live = LiveView(image_interval)
+        self._part = Hook()  # does nothing
 
     def before_run(self, runner: Runner) -> None:
-        """Check that the retrain config can be emitted; tell which images are taken."""
-        loop = runner.train_loop
-        if not isinstance(loop, DDASLoop):
-            return
-        if self.retrain is not None:
-            path = find_retrain_config(self.retrain, runner.cfg.filename)
-            self._emitter = Emitter(path, self.data_root)
+        """Take the part that the run needs: that in a search, or in a training."""
+        search = isinstance(runner.train_loop, DDASLoop)
+        self._part = SearchResults(runner, self) if search else Replay()
+
+    before_train = _passed_on('before_train')
+    before_train_epoch = _passed_on('before_train_epoch')
+    before_train_iter = _passed_on('before_train_iter')
+    after_train_iter = _passed_on('after_train_iter')
+    after_train_epoch = _passed_on('after_train_epoch')
+    after_train = _passed_on('after_train')
+    before_save_checkpoint = _passed_on('before_save_checkpoint')
+    after_load_checkpoint = _passed_on('after_load_checkpoint')
+
+
+class SearchResults(Hook):
+    """DDASHook's part in a search: what it leaves behind, after every epoch.
+
+    Args:
+        runner: The runner of the search.
+        hook: The hook, for its settings.
+
+    Raises:
+        SettingError: If there is no such retrain config.
+    """
+
+    def __init__(self, runner: Runner, hook: DDASHook) -> None:
+        self._smooth, self._live = hook.smooth, hook.live
+        self._emitter = Emitter()
+        if hook.retrain is not None:
+            path = find_retrain_config(hook.retrain, runner.cfg.filename)
+            self._emitter = Emitter(path, hook.data_root)
         if runner.rank == 0:
-            path = Path(runner.work_dir) / 'split.json'
+            loop, path = runner.train_loop, Path(runner.work_dir) / 'split.json'
             write_split(path, loop.dataloader.dataset, loop.val_loader.dataset)
 
-    def before_train(self, runner: Runner) -> None:
-        """Start the clock."""
-        self._started = time.perf_counter()
-        if isinstance(runner.train_loop, DDASLoop):
-            return
-        self._replay = Replay(runner)
-
-    def before_train_epoch(self, runner: Runner) -> None:
-        """Tell the workers the epoch, before they are asked for data."""
-        if self._replay is not None:
-            self._replay.begin_step()
-
-    def before_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None
-    ) -> None:
-        """See at an epoch's begin whether another hook has switched the pipeline."""
-        if self._replay is not None and not self._replay.by_iter and batch_idx == 0:
-            self._replay.begin_epoch_data()
-
-    def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: Any = None,
-    ) -> None:
-        """Tell the workers of an iteration-based training its progress.
-
-        In a search, tell the log what it has cost so far.
-        """
-        if self._replay is not None and self._replay.by_iter:
-            self._replay.end_iteration()
-        elif isinstance(runner.train_loop, DDASLoop):
-            seconds = self._elapsed()
-            hours = gpu_hours(seconds, runner.world_size)
-            name, cost = ('gpu_hours', hours) if hours else ('hours', seconds / 3600)
-            runner.message_hub.update_scalar(f'train/ddas/{name}', cost)
+    def after_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
+        """Tell the log what the search has cost so far."""
+        seconds = runner.train_loop.seconds
+        hours = gpu_hours(seconds, runner.world_size)
+        name, cost = ('gpu_hours', hours) if hours else ('hours', seconds / 3600)
+        runner.message_hub.update_scalar(f'train/ddas/{name}', cost)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Take a snapshot of the policy, or log how many images were augmented."""
-        if isinstance(runner.train_loop, DDASLoop):
-            self._snapshot(runner)
-        elif self._replay is not None and not self._replay.by_iter:
-            self._replay.report()
+        """Emit what there is, show it and tell it."""
+        schedule = self._schedule(runner)
+        if runner.rank == 0:
+            self._write(schedule, Path(runner.work_dir))
+            self._live.show(runner, schedule)
+        runner.logger.info(
+            f'DDAS epoch {runner.epoch + 1} of {runner.max_epochs}: '
+            f'p_tp {schedule.total_prob_raw[-1]:.4f}, '
+            + ', '.join(f'{name} {prob:.4f}' for name, prob in schedule.top(-1, 5))
+        )
 
     def after_train(self, runner: Runner) -> None:
-        """Emit what the search has found, or stop the clock."""
-        if self._replay is not None:
-            self._replay = None
-            CLOCK.reset()
-        if not isinstance(runner.train_loop, DDASLoop) or runner.rank != 0:
+        """Emit what the search has found, with plots and a report."""
+        if runner.rank != 0:
             return
-        schedule = self._schedule(runner)
-        folder = Path(runner.work_dir)
+        schedule, folder = self._schedule(runner), Path(runner.work_dir)
         written = self._write(schedule, folder) + plot_policy(schedule, folder)
         written += report_search(runner, schedule)
         runner.logger.info(
@@ -146,52 +140,22 @@ class DDASHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Put what a resume of the search needs into the checkpoint."""
-        loop = runner.train_loop
-        if isinstance(loop, DDASLoop):
-            checkpoint['ddas'] = {
-                'facts': loop.facts(),
-                'policy': loop.policy.state_dict(),
-                'snapshots': self._snapshots,
-                **loop.step_log.state_dict(),
-                'seconds': self._elapsed(),
-            }
+        checkpoint['ddas'] = runner.train_loop.state_dict()
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Take the search up where the checkpoint left it (not for ``load_from``)."""
-        loop = runner.train_loop
-        if not isinstance(loop, DDASLoop) or not runner._resume:
-            return
-        state = check_fits(runner._load_from, checkpoint, loop.facts())
-        loop.policy.load_state_dict(state['policy'])
-        loop.step_log.load_state_dict(state)
-        self._snapshots = list(state['snapshots'])
-        self._seconds = state['seconds']
+        if runner._resume:
+            loop = runner.train_loop
+            state = check_fits(runner._load_from, checkpoint, loop.facts())
+            loop.load_state_dict(state)
 
     def _write(self, schedule: PolicySchedule, folder: Path) -> list[Path]:
         write_policy(schedule, folder / 'policy.json')
         return [folder / 'policy.json', *self._emitter.write(schedule, folder)]
 
-    def _elapsed(self) -> float:
-        return self._seconds + time.perf_counter() - self._started
-
     def _schedule(self, runner: Runner) -> PolicySchedule:
-        record = search_record(runner, len(self._snapshots), self._elapsed())
+        loop = runner.train_loop
+        record = search_record(runner, len(loop.snapshots), loop.seconds)
         return PolicySchedule.from_snapshots(
-            runner.train_loop.space, self._snapshots, self.smooth, record
-        )
-
-    def _snapshot(self, runner: Runner) -> None:
-        policy = runner.train_loop.policy
-        alpha = torch.cat([policy.alpha_op, policy.alpha_total.reshape(1)]).detach()
-        check_same_on_ranks('alpha', alpha)
-        snapshot = policy.total_prob.item(), policy.op_probs.detach().cpu().numpy()
-        self._snapshots.append(snapshot)
-        schedule = self._schedule(runner)
-        if runner.rank == 0:
-            self._write(schedule, Path(runner.work_dir))
-            self._live.show(runner, schedule)
-        runner.logger.info(
-            f'DDAS epoch {runner.epoch + 1} of {runner.max_epochs}: '
-            f'p_tp {snapshot[0]:.4f}, '
-            + ', '.join(f'{name} {prob:.4f}' for name, prob in schedule.top(-1, 5))
+            loop.space, loop.snapshots, self._smooth, record
         )

@@ -55,13 +55,7 @@ def _child(name: str, locations: list[str]) -> Registry:
     )
 
 
-DATASETS = _child('DATASETS', ['ddas_mm.datasets', 'ddas_mm.search'])
-
-
-DATA_SAMPLERS = _child('DATA_SAMPLERS', ['ddas_mm.search'])
-
-
-FUNCTIONS = _child('FUNCTIONS', ['ddas_mm.search'])
+DATASETS = _child('DATASETS', ['ddas_mm.datasets'])
 
 
 TRANSFORMS = _child('TRANSFORMS', ['ddas_mm.augment'])

@@ -12,7 +12,7 @@ from mmcv.transforms.utils import avoid_cache_randomness
 
 from ddas_mm.augment.candidates import CandidateOps
 from ddas_mm.errors import SettingError
-from ddas_mm.ops import ZOPH_POLICIES, OpSpec, PerBox, get_op, resolve_constants
+from ddas_mm.ops import ZOPH_POLICIES, OpSpec, PerBox, get_op
 from ddas_mm.policy import SearchSpace
 from ddas_mm.registry import TRANSFORMS
 
@@ -52,10 +52,10 @@ class SubPolicyAugment(BaseTransform):
             self.policies = _checked(policies, table)
             steps = [step for sub_policy in self.policies for step in sub_policy]
             names = tuple(dict.fromkeys((spec.name, level) for spec, _, level in steps))
-            settings = resolve_constants(table, **(constants or {})).to_dict()
+            space = SearchSpace(table, names, constants=dict(constants or {}))
         except (TypeError, ValueError) as error:
             raise SettingError(f'SubPolicyAugment: {error}') from None
-        self.ops = CandidateOps(SearchSpace(table, names, constants=settings))
+        self.ops = CandidateOps(space, 'SubPolicyAugment')
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Augment one sample."""

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from mmengine.dataset import InfiniteSampler
 from mmengine.dist import all_reduce
+from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
@@ -53,23 +54,21 @@ class PolicyInUse:
         return seen, augmented
 
 
-class Replay:
-    """What DDASHook does in a training.
+class Replay(Hook):
+    """DDASHook's part in a training."""
 
-    Args:
-        runner: The runner, before the loop has asked for data.
+    def before_train(self, runner: Runner) -> None:
+        """Find the policies, before the loop asks for data.
 
-    Raises:
-        SettingError: If no image would be augmented.
-    """
-
-    def __init__(self, runner: Runner) -> None:
+        Raises:
+            SettingError: If no image would be augmented.
+        """
         self._log = runner.logger
         self._hub = runner.message_hub
         self._loop = loop = runner.train_loop
-        self.by_iter = isinstance(loop, IterBasedTrainLoop)
-        self._total = loop.max_iters if self.by_iter else loop.max_epochs
-        started = self.by_iter and _stop_workers(loop)
+        self._by_iter = isinstance(loop, IterBasedTrainLoop)
+        self._total = loop.max_iters if self._by_iter else loop.max_epochs
+        started = self._by_iter and _stop_workers(loop)
         CLOCK.reset()
         self._policies: list[PolicyInUse] = []
         self._find_policies()
@@ -85,20 +84,22 @@ class Replay:
         for step in steps:
             step.clock = CLOCK
             step.counts.take()  # an earlier training's
-        if self.by_iter:
+        if self._by_iter:
             _follow_batches(loop, steps)
-        self.begin_step()
+        self.before_train_epoch()
         if started:  # only now is there a clock that they can follow
             loop.dataloader_iterator._iterator = iter(loop.dataloader)
 
-    def begin_step(self) -> None:
-        """Tell the workers of the loop's step, before they are asked for its data."""
-        step = self._loop.iter if self.by_iter else self._loop.epoch
+    def before_train_epoch(self, *_: Any) -> None:
+        """Tell the workers the loop's step, before they are asked for its data."""
+        step = self._loop.iter if self._by_iter else self._loop.epoch
         CLOCK.set(step, self._total)
         self._name_rows(step)
 
-    def begin_epoch_data(self) -> None:
-        """Look again at the pipeline, which another hook may have switched."""
+    def before_train_iter(self, *_: Any, batch_idx: int, **__: Any) -> None:
+        """See at an epoch's begin whether another hook has switched the pipeline."""
+        if self._by_iter or batch_idx > 0:
+            return
         had = bool(self._policies)
         self._find_policies()
         self._name_rows(self._loop.epoch)
@@ -108,18 +109,29 @@ class Replay:
                 'the pipeline was switched to one without DDASAugment'
             )
 
-    def end_iteration(self) -> None:
+    def after_train_iter(self, *_: Any, **__: Any) -> None:
         """Go on by one iteration, and log counts now and then."""
+        if not self._by_iter:
+            return
         done = self._loop.iter + 1
         CLOCK.set(done, self._total)
         ends = done == self._total
         row_changes = any(p.row != self._row(p, done) for p in self._policies)
         if ends or row_changes or done % max(self._total // REPORTS, 1) == 0:
-            self.report()
+            self._report()
         if not ends:
             self._name_rows(done)
 
-    def report(self) -> None:
+    def after_train_epoch(self, *_: Any) -> None:
+        """Log how many images were augmented."""
+        if not self._by_iter:
+            self._report()
+
+    def after_train(self, *_: Any) -> None:
+        """Stop the clock."""
+        CLOCK.reset()
+
+    def _report(self) -> None:
         """Log how many images were augmented since the last report."""
         for policy in self._policies:
             seen, augmented = policy.take_counts()
@@ -127,7 +139,7 @@ class Replay:
             policy.ran |= seen > 0
             if not seen:
                 # Between two iterations the workers may have had nothing to do.
-                if not self.by_iter or not policy.ran:
+                if not self._by_iter or not policy.ran:
                     self._log.warning(
                         f'{label}no image came through DDASAugment; look at what '
                         'decides in the pipeline whether it runs'
@@ -175,7 +187,7 @@ class Replay:
             if row != policy.row:
                 policy.row = row
                 self._log.info(
-                    f'{self._label(policy)}{"iteration" if self.by_iter else "epoch"} '
+                    f'{self._label(policy)}{"iteration" if self._by_iter else "epoch"} '
                     f'{step + 1} of {self._total} uses row {row + 1} of '
                     f'{len(schedule)}: {describe_row(schedule, row)}'
                 )

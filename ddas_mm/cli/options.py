@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import inspect
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from string import digits
 from typing import Any
 
 import mmengine.registry
@@ -12,43 +14,26 @@ from mmengine.config import Config, DictAction
 from mmengine.optim import OptimWrapper
 from mmengine.registry import Registry
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
+from torch.utils.data import DataLoader
 
-from ddas_mm.augment import candidates as space
 from ddas_mm.cli.parser import closest
 from ddas_mm.errors import SettingError
-from ddas_mm.search import splits as proxy
-from ddas_mm.search.data import MM_SETTINGS, TORCH, UNUSED
-
-LOADER = (*MM_SETTINGS, *UNUSED, *TORCH)
-
+from ddas_mm.search.splits import Proxy
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
-# What sections without a type may hold, besides what they hold already.
-UNTYPED: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys((*LOADERS, 'train_cfg.policy_dataloader'), LOADER),
-    'train_cfg.proxy': proxy.KEYS,
-    'train_cfg.space': space.KEYS,
-    'auto_scale_lr': ('enable', 'base_batch_size'),
-    'optim_wrapper.clip_grad': ('max_norm', 'norm_type', 'error_if_nonfinite'),
-}
-
-
-# Whose arguments the settings of a section become, whatever its type.
-CLASSES: dict[str, tuple[type, ...]] = {
+# Whose arguments the settings of a section become, besides those of its type.
+CLASSES: dict[str, tuple[Any, ...]] = {
     '': (Runner,),
     'optim_wrapper': (OptimWrapper,),
     'train_cfg': (EpochBasedTrainLoop, IterBasedTrainLoop),
+    'train_cfg.proxy': (Proxy,),
+    **dict.fromkeys((*LOADERS, 'train_cfg.policy_dataloader'), (DataLoader,)),
 }
 
 
-# Read from a section before its type is built.
-TAKEN_OUT = (
-    *('type', 'priority', 'convert_to_iter_based', 'requires_grad', 'by_epoch'),
-    *('constructor', 'paramwise_cfg', 'optimizer', 'model_wrapper_cfg', 'sync_bn'),
-    *('auto_scale_lr', 'find_unused_parameters', 'runner_type', 'custom_imports'),
-)
+NEAR = 0.85  # about one letter: other names may be accepted, too
 
 
 class Settings(DictAction):
@@ -86,84 +71,60 @@ def _check(config: Config, key: str, options: Mapping[str, Any]) -> None:
     names = key.split('.')
     for depth, name in enumerate(names):
         place = '.'.join(names[:depth])
-        if isinstance(section, (Config, Mapping)):
-            if name not in section:
-                type_name = options.get(f'{place}.type', section.get('type'))
-                scope = config.get('default_scope') or 'mmengine'
-                meant = _meant(name, place, list(section), type_name, scope)
-                if meant is not None:
-                    correct = '.'.join([*names[:depth], meant, *names[depth + 1 :]])
-                    raise SettingError(
-                        f'--cfg-options {key}: there is no such setting; did you mean '
-                        f'{correct}?'
-                    )
-                return
-            section = section[name]
-        elif isinstance(section, list):
+        if isinstance(section, list):
             if not name.isdigit() or int(name) >= len(section):
                 raise SettingError(
                     f'--cfg-options {key}: {place} is a list of {len(section)}, and '
                     f'{name!r} is no index of it (the first is 0)'
                 )
             section = section[int(name)]
-        elif f'{place}._delete_' in options:
-            return
-        else:
+        elif not isinstance(section, (Config, Mapping)):
+            if f'{place}._delete_' in options:
+                return
             raise SettingError(
                 f'--cfg-options {key}: {place} is {section!r}, no section of settings; '
                 f'with {place}._delete_=True beside it a new one is made'
             )
+        elif name in section:
+            section = section[name]
+        else:
+            kind = options.get(f'{place}.type', section.get('type'))
+            scope = config.get('default_scope') or 'mmengine'
+            classes = (*CLASSES.get(place, ()), *_classes(kind, scope))
+            meant = _meant(name, {*section, *(a for c in classes for a in _names(c))})
+            if meant is not None:
+                correct = '.'.join([*names[:depth], meant, *names[depth + 1 :]])
+                raise SettingError(
+                    f'--cfg-options {key}: there is no such setting; did you mean '
+                    f'{correct}?'
+                )
+            return
 
 
-def _meant(
-    name: str, place: str, present: list[str], type_name: Any, scope: str
-) -> str | None:
+def _meant(name: str, known: set[str]) -> str | None:
     """Return the setting that a new name is a near miss of, None if it may stand."""
-    classes = [*CLASSES.get(place, ()), *_classes(type_name, scope)]
-    known, open_ended = {*present, *TAKEN_OUT, *UNTYPED.get(place, ())}, not classes
-    for cls in classes:
-        arguments, more = _arguments(cls)
-        known |= set(arguments)
-        open_ended |= more
     if name in known or name.startswith('_'):
         return None
-    # Where other names may be accepted too, a near miss is one letter.
-    meant = closest(name, known, cutoff=0.85 if open_ended or not place else 0.7)
-    return None if meant and _stem(meant) == _stem(name) else meant
+    stem = name.rstrip(digits)  # conv1 and conv2 are two names
+    return closest(name, (one for one in known if one.rstrip(digits) != stem), NEAR)
 
 
-def _stem(name: str) -> str:
-    return name.rstrip('0123456789')  # conv1 and conv2 are two names
-
-
-def _classes(type_name: Any, scope: str) -> Iterator[Any]:
-    """Yield what is registered under a name, in whatever registry."""
-    if type_name is not None and not isinstance(type_name, str):
-        yield type_name  # of a pure-Python config
-        return
+def _classes(kind: Any, scope: str) -> list[Any]:
+    """Return what is registered under a name, in whatever registry."""
+    if not isinstance(kind, str):
+        return [kind] if kind else []  # of a pure-Python config
+    found = []
     for registry in vars(mmengine.registry).values():
-        if type_name and isinstance(registry, Registry):
-            full = type_name if '.' in type_name else f'{scope}.{type_name}'
-            for key in dict.fromkeys((full, type_name)):
-                try:
-                    found = registry.get(key)
-                except Exception:  # mm's way to say that there is none
-                    continue
-                if found is not None:
-                    yield found
-                    break
+        if isinstance(registry, Registry):
+            for name in (kind, f'{scope}.{kind}'):
+                with suppress(Exception):  # mm's way to say that there is none
+                    found.append(registry.get(name))
+    return [one for one in found if one is not None]
 
 
-def _arguments(cls: Any) -> tuple[list[str], bool]:
-    """Return the names of a type's arguments, and whether it may accept others."""
-    names: list[str] = []
-    own = [base.__init__ for base in getattr(cls, '__mro__', ())[:-1]]
-    for number, taker in enumerate(dict.fromkeys(own) or [cls]):
-        try:
-            parameters = inspect.signature(taker).parameters.values()
-        except (TypeError, ValueError):
-            return names, True
-        names += [parameter.name for parameter in parameters]
-        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-            return names, number > 0
-    return names, True
+def _names(kind: Any) -> Iterator[str]:
+    """Yield the names of a type's arguments, its bases' too."""
+    bases = getattr(kind, '__mro__', ())
+    for taker in (kind, *(base.__init__ for base in bases)):
+        with suppress(TypeError, ValueError):  # of a type that is not Python's
+            yield from inspect.signature(taker).parameters

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ddas_mm.config import type_name
 from ddas_mm.errors import SettingError, check_number
-from ddas_mm.ops import erasing_candidates, resolve_constants
+from ddas_mm.ops import erasing_candidates
 from ddas_mm.policy import SearchSpace
 from ddas_mm.policy.space import candidate_label
 from ddas_mm.registry import HOOKS
@@ -205,8 +205,7 @@ def find_erasing(space: SearchSpace, train: ViewDataset) -> str | None:
     if 'height' not in info or 'width' not in info:
         return None
     size = info['height'], info['width']
-    constants = resolve_constants(space.table, **space.constants)
-    erasing = erasing_candidates(space.candidates, constants, *size)
+    erasing = erasing_candidates(space.candidates, train.ops.constants, *size)
     if not erasing:
         return None
     return (

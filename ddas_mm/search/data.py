@@ -20,7 +20,7 @@ from ddas_mm.policy import SearchSpace
 from ddas_mm.search.contents import check_scale
 from ddas_mm.search.images import check_images
 from ddas_mm.search.sampler import EndlessBatchSampler, PolicyBatchSampler
-from ddas_mm.search.splits import VAL_DATASET, check_disjoint, check_proxy, choose
+from ddas_mm.search.splits import VAL_DATASET, check_disjoint, choose
 from ddas_mm.search.views import Chosen, ValidationDataset, ViewDataset, collate_views
 
 
@@ -53,7 +53,6 @@ def build_search_datasets(
         SettingError: If data is missing, too small or in both sets, or a setting
             does not fit a search.
     """
-    check_proxy(proxy)
     source = val_source = build_dataset(train_config, 'train_dataloader.dataset')
     if val_config:
         val_source = build_dataset(_merge(val_config, train_config), VAL_DATASET)

@@ -90,6 +90,8 @@ class ViewGradients:
         finite = self.grad_norm.isfinite()
         self.statistics.restore_unless(finite)
         self.update.step(finite)
+        for param in self.params:  # as MMEngine leaves it; the buffer is used again
+            param.grad = None
 
     def mix(self, weights: Tensor) -> None:
         """Put the mixture into ``.grad`` and its norm into ``grad_norm``."""

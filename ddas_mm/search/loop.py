@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ from ddas_mm.search.checks import (
     check_model,
     check_optimizer,
     check_runner,
+    check_same_on_ranks,
     check_start,
     find_erasing,
 )
@@ -138,6 +140,9 @@ class DDASLoop(EpochBasedTrainLoop):
             max_epochs,
         )
         self.step_log = StepLog(self.space, max_skipped, runner.logger)
+        self.snapshots: list[tuple[float, Any]] = []  # p_tp and p_o of every epoch
+        self._seconds_before = 0.0  # of a search that is resumed
+        self._started = time.perf_counter()
         self._val_batches: Iterator[Any]
         self._announce()
 
@@ -167,6 +172,7 @@ class DDASLoop(EpochBasedTrainLoop):
         # Each step takes one mini-batch of S_val: a resumed search goes on from there.
         self.val_loader.batch_sampler.position = self._iter
         self._val_batches = iter(self.val_loader)
+        self._started = time.perf_counter()
         super().run()
         self._val_batches = iter(())  # ends S_val's workers
         return self.runner.model
@@ -209,6 +215,7 @@ class DDASLoop(EpochBasedTrainLoop):
         self.runner.model.train()
         for idx, data_batch in enumerate(prefetched(self._batches(), self.device)):
             self.run_iter(idx, data_batch)
+        self._take_snapshot()
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
 
@@ -268,6 +275,35 @@ class DDASLoop(EpochBasedTrainLoop):
             )
         )
         return losses[0]
+
+    def _take_snapshot(self) -> None:
+        policy = self.policy
+        alpha = torch.cat([policy.alpha_op, policy.alpha_total.reshape(1)]).detach()
+        check_same_on_ranks('alpha', alpha)
+        op_probs = policy.op_probs.detach().cpu().numpy()
+        self.snapshots.append((policy.total_prob.item(), op_probs))
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time of the search so far, summed over resumes."""
+        return self._seconds_before + time.perf_counter() - self._started
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resume needs beside MMEngine's own states."""
+        return {
+            'facts': self.facts(),
+            'policy': self.policy.state_dict(),
+            'snapshots': self.snapshots,
+            **self.step_log.state_dict(),
+            'seconds': self.seconds,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up the state of :meth:`state_dict`."""
+        self.policy.load_state_dict(state['policy'])
+        self.step_log.load_state_dict(state)
+        self.snapshots = list(state['snapshots'])
+        self._seconds_before = state['seconds']
 
     def facts(self) -> dict[str, Any]:
         """Return what a resumed search must share with the one it goes on from."""

@@ -9,11 +9,9 @@ import numpy as np
 
 from ddas_mm.policy import sample_policies
 from ddas_mm.randomness import POLICIES, VAL_ORDER
-from ddas_mm.registry import DATA_SAMPLERS
 from ddas_mm.search.views import ViewIndex
 
 
-@DATA_SAMPLERS.register_module()
 class PolicyBatchSampler:
     """Draws one set of policies for every mini-batch of another batch sampler.
 
@@ -56,7 +54,6 @@ class PolicyBatchSampler:
         return len(self.batches)
 
 
-@DATA_SAMPLERS.register_module()
 class EndlessBatchSampler:
     """S_val's mini-batches, pass after pass, each pass shuffled anew.
 

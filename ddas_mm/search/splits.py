@@ -8,108 +8,111 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta, Struct, to_builtins
 
-from ddas_mm.errors import SettingError, check_integer, check_keys
+from ddas_mm.errors import SettingError, check_keys, typed
 from ddas_mm.files import write_atomically
-
-SIZES = ('num_train', 'num_val')
-
 
 PER_CLASS = ('num_classes', 'train_per_class', 'val_per_class')
 
 
-KEYS = (*SIZES, *PER_CLASS, 'seed', 'split_file')
+Size = Annotated[int, Meta(ge=1)]
 
 
-def check_proxy(proxy: Mapping[str, Any]) -> None:
-    """Check the keys of ``train_cfg.proxy`` and how they go together.
+class Proxy(Struct, kw_only=True):
+    """What ``train_cfg.proxy`` holds, see :func:`build_search_datasets`."""
+
+    num_train: Size | None = None
+    num_val: Size | None = None
+    num_classes: Size | None = None
+    train_per_class: Size | None = None
+    val_per_class: Size | None = None
+    seed: Annotated[int, Meta(ge=0)] = 0
+    split_file: Any = None
+
+
+def check_proxy(settings: Any) -> Proxy:
+    """Return ``train_cfg.proxy``, checked, also in how its keys go together.
 
     Raises:
-        SettingError: If a key is not known, or two exclude each other.
+        SettingError: If a key is not known, a value is not usable, or two exclude each
+            other.
     """
-    check_keys('train_cfg.proxy', proxy, KEYS)
-    check_integer('train_cfg.proxy.seed', proxy.get('seed', 0), 0)
-    given = [key for key in PER_CLASS if proxy.get(key) is not None]
+    check_keys('train_cfg.proxy', settings, Proxy.__struct_fields__)
+    proxy = typed(settings, Proxy, 'train_cfg.proxy', '.')
+    given = [key for key in PER_CLASS if getattr(proxy, key) is not None]
     if given and len(given) < len(PER_CLASS):
         raise SettingError(
             f'train_cfg.proxy needs {", ".join(PER_CLASS)} together, '
             f'but has {", ".join(given)} only'
         )
-    if given and any(proxy.get(key) is not None for key in SIZES):
+    if given and (proxy.num_train or proxy.num_val):
         raise SettingError(
             'train_cfg.proxy takes num_train and num_val, or sizes per class, not both'
         )
+    return proxy
 
 
 def choose(
-    train: Any, val: Any, proxy: Mapping[str, Any], own: bool
+    train: Any, val: Any, settings: Mapping[str, Any], own: bool
 ) -> tuple[list[int], list[int]]:
     """Return the indices of S_train and of S_val.
 
     Args:
         train: The built data set of the training.
         val: The built data set that S_val comes from.
-        proxy: ``train_cfg.proxy``, checked.
+        settings: ``train_cfg.proxy``.
         own: Whether S_val is a data set of its own, not a part of the training's.
 
     Raises:
         SettingError: If the data sets are too small, or the split file does not fit.
     """
-    if proxy.get('split_file') is not None:  # before sizes that a config inherits
-        return read_split(proxy['split_file'], train, val, own)
-    if proxy.get('num_classes') is not None:
-        if own:
-            raise SettingError(
-                'train_cfg.proxy.num_classes draws S_train and S_val from one data '
-                'set; take it out, or train_cfg.policy_dataloader.dataset'
-            )
-        counts = [_size(proxy, key, 0) for key in PER_CLASS]
-        images, labels = distinct_images(train)
-        return _of(images, draw_classes(labels, *counts, seed=proxy.get('seed', 0)))
+    proxy = check_proxy(settings)
+    if proxy.split_file is not None:  # before sizes that a config inherits
+        return read_split(proxy.split_file, train, val, own)
+    if own and proxy.num_classes is not None:
+        raise SettingError(
+            'train_cfg.proxy.num_classes draws S_train and S_val from one data '
+            'set; take it out, or train_cfg.policy_dataloader.dataset'
+        )
     if own:
-        return _draw(train, proxy, 'num_train'), _draw(val, proxy, 'num_val')
-    return _split(train, proxy)
+        return (
+            _draw(train, 'num_train', proxy.num_train, proxy.seed),
+            _draw(val, 'num_val', proxy.num_val, proxy.seed),
+        )
+    images, labels = distinct_images(train)
+    if proxy.num_classes is not None:
+        counts = [getattr(proxy, key) for key in PER_CLASS]
+        parts = draw_classes(labels, *counts, seed=proxy.seed)
+    else:
+        parts = split_indices(
+            len(images), *_sizes(len(images), proxy), proxy.seed, labels
+        )
+    first, second = ([images[i] for i in part] for part in parts)
+    return first, second
 
 
-def _size(proxy: Mapping[str, Any], key: str, default: int) -> int:
-    value = proxy.get(key)
-    return (
-        default if value is None else check_integer(f'train_cfg.proxy.{key}', value, 1)
-    )
-
-
-def _of(
-    images: Sequence[int], parts: tuple[list[int], list[int]]
-) -> tuple[list[int], list[int]]:
-    first, second = parts
-    return [images[i] for i in first], [images[i] for i in second]
-
-
-def _split(dataset: Any, proxy: Mapping[str, Any]) -> tuple[list[int], list[int]]:
-    images, labels = distinct_images(dataset)
-    size = len(images)
+def _sizes(size: int, proxy: Proxy) -> tuple[int, int]:
     if size < 2:
         raise SettingError('train_dataloader.dataset has one image; a search needs two')
-    room = size - min(_size(proxy, 'num_train', 0), size - 1)
-    num_val = _size(proxy, 'num_val', min(max(size // 3, 1), room))
-    num_train = _size(proxy, 'num_train', max(size - num_val, 1))
-    seed = proxy.get('seed', 0)
-    return _of(images, split_indices(size, num_train, num_val, seed, labels))
+    room = size - min(proxy.num_train or 0, size - 1)
+    num_val = proxy.num_val or min(max(size // 3, 1), room)
+    return proxy.num_train or max(size - num_val, 1), num_val
 
 
-def _draw(dataset: Any, proxy: Mapping[str, Any], key: str) -> list[int]:
+def _draw(dataset: Any, key: str, count: int | None, seed: int) -> list[int]:
     images, labels = distinct_images(dataset)
-    count = _size(proxy, key, len(images))
+    count = count or len(images)
     if count > len(images):
         raise SettingError(
             f'train_cfg.proxy.{key} asks for {count} images, '
             f'but its data set has {len(images)} different ones'
         )
-    seed = proxy.get('seed', 0)
-    return _of(images, split_indices(len(images), count, 0, seed, labels))[0]
+    chosen, _ = split_indices(len(images), count, 0, seed, labels)
+    return [images[i] for i in chosen]
 
 
 VAL_DATASET = 'train_cfg.policy_dataloader.dataset'
@@ -262,7 +265,21 @@ def _real_folder(folder: str) -> str:
     return os.path.realpath(folder)
 
 
-FORMAT, VERSION = 'ddas-split', 1
+class Part(Struct):
+    """Which images of a data set are one part of a split."""
+
+    size: int  # of the data set
+    indices: Annotated[list[Annotated[int, Meta(ge=0)]], Meta(min_length=1)]
+    digest: str = ''
+
+
+class Split(Struct, kw_only=True):
+    """The file format."""
+
+    format: Annotated[str, Meta(pattern='^ddas-split$')]
+    version: Annotated[int, Meta(ge=1, le=1)]
+    train: Part
+    val: Part
 
 
 def write_split(path: Path, train: Any, val: Any) -> None:
@@ -273,16 +290,12 @@ def write_split(path: Path, train: Any, val: Any) -> None:
         train: S_train, a part (``indices``) of a data set (``dataset``).
         val: S_val, the same.
     """
-    parts = {
-        name: {
-            'size': len(part.dataset),
-            'digest': _digest(part.dataset, part.indices),
-            'indices': part.indices,
-        }
-        for name, part in (('train', train), ('val', val))
-    }
-    content = {'format': FORMAT, 'version': VERSION, **parts}
-    write_atomically(path, json.dumps(content) + '\n')
+    parts = [
+        Part(len(part.dataset), part.indices, _digest(part.dataset, part.indices))
+        for part in (train, val)
+    ]
+    split = Split(format='ddas-split', version=1, train=parts[0], val=parts[1])
+    write_atomically(path, json.dumps(to_builtins(split)) + '\n')
 
 
 def read_split(
@@ -307,42 +320,33 @@ def read_split(
         raise SettingError(f'{where} cannot be read: {reason}') from None
     except (ValueError, RecursionError) as error:
         raise SettingError(f'{where} is not valid JSON: {error}') from None
-    if not isinstance(content, dict) or content.get('format') != FORMAT:
-        raise SettingError(f'{where} is no split; give the split.json of a search')
-    if content.get('version') != VERSION:
-        raise SettingError(
-            f'{where} has version {content.get("version")!r}; known is {VERSION}'
-        )
-    train_indices = _checked(content.get('train'), f'{where}: train', train)
-    val_indices = _checked(content.get('val'), f'{where}: val', val)
-    both = set(train_indices) & set(val_indices)
+    split = typed(content, Split, f'{where} is no split.json of a search')
+    first = _checked(split.train, f'{where}: train', train)
+    second = _checked(split.val, f'{where}: val', val)
+    both = set(first) & set(second)
     if both and not own:
         raise SettingError(f'{where}: image {min(both)} is in train and in val')
-    return train_indices, val_indices
+    return first, second
 
 
-def _checked(part: Any, where: str, dataset: Any) -> list[int]:
-    indices = part.get('indices') if isinstance(part, dict) else None
-    if not isinstance(indices, list) or not indices:
-        raise SettingError(f'{where} must hold a list of indices')
-    if part.get('size') != len(dataset):
+def _checked(part: Part, where: str, dataset: Any) -> list[int]:
+    if part.size != len(dataset):
         raise SettingError(
-            f'{where} is of a data set of {part.get("size")} images, '
+            f'{where} is of a data set of {part.size} images, '
             f'but the one of this search has {len(dataset)}'
         )
-    for index in indices:
-        if type(index) is not int or not 0 <= index < len(dataset):
-            raise SettingError(
-                f'{where}: indices must be integers from 0 to {len(dataset) - 1}, '
-                f'but one is {index!r}'
-            )
-    if len(set(indices)) != len(indices):
+    if max(part.indices) >= len(dataset):
+        raise SettingError(
+            f'{where}: indices must be integers from 0 to {len(dataset) - 1}, '
+            f'but one is {max(part.indices)}'
+        )
+    if len(set(part.indices)) != len(part.indices):
         raise SettingError(f'{where}: indices must not be given twice')
-    if part.get('digest') != _digest(dataset, indices):
+    if part.digest != _digest(dataset, part.indices):
         raise SettingError(
             f'{where} is of other images, or of the same in another order'
         )
-    return indices
+    return part.indices
 
 
 def _digest(dataset: Any, indices: Sequence[int]) -> str:

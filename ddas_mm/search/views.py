@@ -26,7 +26,6 @@ from ddas_mm.randomness import (
     generators_kept,
     seed_generators,
 )
-from ddas_mm.registry import DATASETS, FUNCTIONS
 from ddas_mm.search.original import Probes, check_given_pipeline, without_random_steps
 
 MAX_REFETCH = 1000
@@ -80,7 +79,6 @@ class Chosen:
         return bisect.bisect_right(self._ends, self.indices[index])
 
 
-@DATASETS.register_module()
 class ViewDataset(Chosen):
     """S_train as views: each item is ``D_0 .. D_L`` of one image.
 
@@ -162,7 +160,6 @@ class ViewDataset(Chosen):
         return f'{told} ({alone} alone erases the image)' if alone else told
 
 
-@DATASETS.register_module()
 class ValidationDataset(Chosen):
     """S_val: chosen images, through deterministic steps only.
 
@@ -229,7 +226,6 @@ def telling_images(dataset: Any, indices: Sequence[int], count: int = 4) -> list
     return [rich[place] for place in places]
 
 
-@FUNCTIONS.register_module()
 def collate_views(
     samples: list[tuple[list[list[int]], list[Any]]],
     collate: Callable[[list[Any]], Any],

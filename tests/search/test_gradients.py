@@ -147,9 +147,10 @@ def test_network_of_two_dtypes_is_refused():
 def test_parameter_without_gradient_counts_as_zero(tmp_path):
     loop = build_loop(tmp_path, **{'optim_wrapper.optimizer.weight_decay': 0.0})
     unused = loop.runner.model.unused
+    place = [p is unused for p in loop.gradients.params].index(True)
     batch = next(iter(loop.dataloader))
     loop.search_step(batch['views'], batch['policies'], next(iter(loop.val_loader)))
-    assert not unused.grad.any()
+    assert not any(parts[place].any() for parts in loop.gradients.view_parts)
     assert not unused.any()
 
 
@@ -166,6 +167,19 @@ def test_parameter_that_only_an_earlier_mini_batch_used_counts_as_zero(tmp_path)
             }
         loop.gradients.of_view(1, dict(view))
         assert (loop.gradients.view_parts[1][place] == uses).all()
+
+
+@pytest.mark.parametrize('settings', [{}, {'optim_wrapper.clip_grad': {'max_norm': 1}}])
+def test_hooks_find_no_gradient_after_a_step_as_in_a_training(tmp_path, settings):
+    loop = build_loop(tmp_path, **settings)
+    seen = []
+    loop.runner.optim_wrapper.optimizer.register_step_pre_hook(
+        lambda *_: seen.append([p.grad is None for p in loop.gradients.params])
+    )
+    batch = next(iter(loop.dataloader))
+    loop.search_step(batch['views'], batch['policies'], next(iter(loop.val_loader)))
+    assert not any(*seen)
+    assert all(param.grad is None for param in loop.runner.model.parameters())
 
 
 def test_frozen_parameters_are_left_alone(tmp_path):

@@ -165,9 +165,11 @@ def test_channels_last_reaches_weights_gradients_states_and_images(tmp_path, opt
     state_after_steps(loop)
     weight = model.conv.weight
     states = loop.runner.optim_wrapper.optimizer.state[weight]
+    place = [p is weight for p in loop.gradients.params].index(True)
+    grad = loop.gradients.grad_parts[place]
     own = [value for name, value in states.items() if name != 'step']
     assert len(own) == (2 if optimizer else 1)
-    for tensor in (weight, weight.grad, *own, *seen):
+    for tensor in (weight, grad, *own, *seen):
         assert tensor.is_contiguous(memory_format=torch.channels_last)
 
 
