@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
 import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+from ddas_mm.errors import SettingError
 
 STALE = 600.0  # seconds after which nobody is writing a temporary file any more
 
@@ -37,6 +41,29 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
         with suppress(OSError):  # another process may remove it, too
             if time.time() - left.stat().st_mtime > STALE:
                 left.unlink()
+
+
+def read_json(path: Any, name: str) -> Any:
+    """Read a JSON file.
+
+    Args:
+        path: The file.
+        name: What it is, for messages.
+
+    Raises:
+        SettingError: If it is missing or no JSON.
+    """
+    try:
+        return json.loads(Path(path).read_bytes().decode('utf-8'))
+    except (OSError, TypeError) as error:
+        reason = getattr(error, 'strerror', error)
+        raise SettingError(f'{name} cannot be read: {reason}') from None
+    except UnicodeDecodeError:
+        raise SettingError(
+            f'{name} is not a text file; give the file that a search has written'
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise SettingError(f'{name} is not valid JSON: {error}') from None
 
 
 def tool_path(name: str) -> str:

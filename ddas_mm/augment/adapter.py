@@ -15,24 +15,15 @@ from ddas_mm.errors import SettingError
 from ddas_mm.ops import Sample
 
 NOT_MOVABLE = (
-    'gt_keypoints',
-    'gt_panoptic_seg',
-    'gt_poly_bboxes',
-    'keypoints',
-    'keypoints_visible',
-    'proposals',
+    *('gt_keypoints', 'keypoints', 'keypoints_visible', 'gt_panoptic_seg'),
+    *('gt_poly_bboxes', 'proposals'),
 )
 
 
 # What mm keeps per box.
 PER_BOX = (
-    'gt_bboxes',
-    'gt_bboxes_labels',
-    'gt_ignore_flags',
-    'gt_masks',
-    'gt_instances_ids',
-    'gt_instances_id',
-    'instances_ids',
+    *('gt_bboxes', 'gt_bboxes_labels', 'gt_ignore_flags', 'gt_masks'),
+    *('gt_instances_ids', 'gt_instances_id', 'instances_ids'),
 )
 
 
@@ -144,19 +135,19 @@ def _check_movable(results: dict[str, Any], num_boxes: int) -> None:
                 f'DDASAugment cannot move {key!r}, which this pipeline loads; '
                 'take the key out of the pipeline'
             )
-    if results.get('gt_masks') is not None and results.get('gt_bboxes') is None:
+    boxes = results.get('gt_bboxes')
+    if boxes is None and results.get('gt_masks') is not None:
         raise SettingError(
             "DDASAugment moves 'gt_masks' along with boxes only; "
             'set with_bbox=True in LoadAnnotations'
         )
-    if results.get('gt_bboxes') is not None:
-        for key in PER_BOX:
-            value = results.get(key)
-            if value is not None and len(value) != num_boxes:
-                raise SettingError(
-                    f'DDASAugment needs one entry per box in {key!r}, but got '
-                    f'{len(value)} for {num_boxes} boxes'
-                )
+    for key in () if boxes is None else PER_BOX:
+        value = results.get(key)
+        if value is not None and len(value) != num_boxes:
+            raise SettingError(
+                f'DDASAugment needs one entry per box in {key!r}, but got '
+                f'{len(value)} for {num_boxes} boxes'
+            )
 
 
 def _holds_array(value: Any) -> bool:
@@ -186,17 +177,13 @@ def _box_array(boxes: Any) -> np.ndarray:
 
 def _like(boxes: Any, array: np.ndarray) -> Any:
     tensor = getattr(boxes, 'tensor', boxes)
-    if isinstance(tensor, np.ndarray):
-        whole = tensor.dtype.kind in 'iu'
-        return _rounded(array, whole).astype(tensor.dtype)
-    whole = not tensor.dtype.is_floating_point
-    moved = torch.tensor(_rounded(array, whole), dtype=tensor.dtype)
+    is_array = isinstance(tensor, np.ndarray)
+    if tensor.dtype.kind in 'iu' if is_array else not tensor.dtype.is_floating_point:
+        array = np.floor(array + 0.5)  # not to even: a box of one pixel keeps it
+    if is_array:
+        return array.astype(tensor.dtype)
+    moved = torch.tensor(array, dtype=tensor.dtype)
     return moved if tensor is boxes else type(boxes)(moved)
-
-
-def _rounded(array: np.ndarray, whole: bool) -> np.ndarray:
-    # Halves upwards, not to even: a box of one pixel keeps it.
-    return np.floor(array + 0.5) if whole else array
 
 
 def _mask_data(masks: Any, image: np.ndarray) -> Any:

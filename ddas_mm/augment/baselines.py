@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import avoid_cache_randomness
+from msgspec import Meta, Struct
 
 from ddas_mm.augment.candidates import CandidateOps
-from ddas_mm.errors import SettingError
+from ddas_mm.errors import SettingError, typed
 from ddas_mm.ops import ZOPH_POLICIES, OpSpec, PerBox, get_op
 from ddas_mm.policy import SearchSpace
 from ddas_mm.registry import TRANSFORMS
 
 Step = tuple[OpSpec, float, float | None]
+
+
+Item = TypeVar('Item')
+
+
+Some = Annotated[list[Item], Meta(min_length=1)]
+
+
+Probability = Annotated[float, Meta(ge=0, le=1)]
 
 
 @TRANSFORMS.register_module()
@@ -64,7 +74,9 @@ class SubPolicyAugment(BaseTransform):
         steps = []
         for spec, probability, level in self.policies[rng.integers(len(self.policies))]:
             if isinstance(spec.kernel, PerBox):
-                steps.append((_handed_on(spec, spec.kernel, probability), level))
+                share = spec.kernel.share * probability
+                kernel = replace(spec.kernel, share=share)
+                steps.append((replace(spec, kernel=kernel), level))
             elif rng.random() < probability:
                 steps.append((spec, level))
         return self.ops.apply_steps(results, steps, rng) if steps else results
@@ -73,8 +85,10 @@ class SubPolicyAugment(BaseTransform):
         return f'{type(self).__name__}({len(self.policies)} sub-policies)'
 
 
-def _handed_on(spec: OpSpec, kernel: PerBox, probability: float) -> OpSpec:
-    return replace(spec, kernel=replace(kernel, share=kernel.share * probability))
+class SubPolicies(Struct):
+    """A list of sub-policies, each of (operation, probability, level)."""
+
+    policies: Some[Some[tuple[str, Probability, float | None]]]
 
 
 def _checked(policies: Any, table: str) -> list[list[Step]]:
@@ -85,23 +99,10 @@ def _checked(policies: Any, table: str) -> list[list[Step]]:
                 f'{", ".join(ZOPH_POLICIES)} or a list of sub-policies'
             )
         policies = ZOPH_POLICIES[policies]
-    checked = [[_checked_step(step, table) for step in steps] for steps in policies]
-    if not checked or not all(checked):
-        raise SettingError('policies must hold sub-policies of at least one operation')
-    return checked
-
-
-def _checked_step(step: Any, table: str) -> Step:
-    if isinstance(step, (list, tuple)) and len(step) == 3:
-        name, probability, level = step
-        if isinstance(probability, (int, float)) and 0 <= probability <= 1:
-            spec = get_op(table, name)
-            # Zoph et al. give every operation a level, needed or not.
-            return spec, probability, level if spec.takes_level else None
-    raise SettingError(
-        'policies must hold (operation, probability in [0, 1], level), '
-        f'but hold {step!r}'
-    )
+    given = typed({'policies': policies}, SubPolicies, '', '')
+    steps = [[(get_op(table, name), *how) for name, *how in s] for s in given.policies]
+    # Zoph et al. give every operation a level, needed or not.
+    return [[(o, p, v if o.takes_level else None) for o, p, v in s] for s in steps]
 
 
 @TRANSFORMS.register_module()

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta, Struct
 
+from ddas_mm import ops
 from ddas_mm.augment.adapter import drop_vanished, pack, unpack
-from ddas_mm.errors import SettingError, check_keys
-from ddas_mm.ops import (
-    SPACES,
-    OpSpec,
-    apply_to_sample,
-    expand_candidates,
-    get_op,
-    resolve_constants,
-)
+from ddas_mm.errors import SettingError, check_keys, typed
+from ddas_mm.ops import OpSpec, apply_to_sample, resolve_constants
 from ddas_mm.ops.constants import CONSTANT_DEFAULTS
 from ddas_mm.policy import PolicySchedule, SearchSpace
 
@@ -36,22 +31,35 @@ def build_space(config: Any, name: str = 'train_cfg.space') -> SearchSpace:
         SettingError: If a key or a value is not usable.
     """
     check_keys(name, config, KEYS)
-    settings = {'depth': 2, 'constants': {}, 'levels': (), **_named(config, name)}
-    settings.update({key: config[key] for key in config if key != 'name'})
+    named = config.get('name')
+    if named is not None and (not isinstance(named, str) or named not in ops.SPACES):
+        raise SettingError(
+            f'{name}.name {named!r} is not known; it may be {", ".join(ops.SPACES)}'
+        )
+    settings = {'depth': 2, 'constants': {}, 'levels': (), **ops.SPACES.get(named, {})}
+    settings.update(config)
     for key in ('table', 'ops'):
         if key not in settings:
             raise SettingError(
-                f'{name} needs {key!r}, or a name ({", ".join(SPACES)}) that brings it'
+                f'{name} needs {key!r}, or a name that brings it '
+                f'({", ".join(ops.SPACES)})'
             )
     table, constants = settings['table'], settings['constants']
     if isinstance(table, str) and table in CONSTANT_DEFAULTS:
         check_keys(f'{name}.constants', constants, CONSTANT_DEFAULTS[table])
     try:
-        candidates = expand_candidates(table, settings['ops'], settings['levels'])
+        candidates = ops.expand_candidates(table, settings['ops'], settings['levels'])
         resolved = resolve_constants(table, **constants)
     except (TypeError, ValueError) as error:
         raise SettingError(f'{name}: {error}') from None
     return SearchSpace(table, candidates, settings['depth'], resolved.to_dict())
+
+
+class Uniform(Struct, forbid_unknown_fields=True):
+    """A policy that prefers no candidate."""
+
+    space: Any
+    total_prob: Annotated[float, Meta(ge=0, le=1)]
 
 
 def uniform_policy(config: Mapping[str, Any], name: str) -> PolicySchedule:
@@ -64,31 +72,9 @@ def uniform_policy(config: Mapping[str, Any], name: str) -> PolicySchedule:
     Raises:
         SettingError: If a key or a value is not usable.
     """
-    total_prob = config.get('total_prob')
-    if set(config) != {'space', 'total_prob'}:
-        raise SettingError(
-            f"{name} with 'space' takes 'total_prob' beside it and nothing else, "
-            f'but has {sorted(config)}'
-        )
-    if isinstance(total_prob, bool) or not isinstance(total_prob, (int, float)):
-        raise SettingError(f'{name}.total_prob must be a number, but is {total_prob!r}')
-    if not 0 <= total_prob <= 1:
-        raise SettingError(
-            f'{name}.total_prob must be within 0 and 1, but is {total_prob!r}'
-        )
-    space = build_space(config['space'], f'{name}.space')
-    return PolicySchedule.uniform(space, float(total_prob))
-
-
-def _named(config: Mapping[str, Any], source: str) -> Mapping[str, Any]:
-    name = config.get('name')
-    if name is None:
-        return {}
-    if not isinstance(name, str) or name not in SPACES:
-        raise SettingError(
-            f'{source}.name {name!r} is not known; it may be {", ".join(SPACES)}'
-        )
-    return SPACES[name]
+    uniform = typed(config, Uniform, name, '.')
+    space = build_space(uniform.space, f'{name}.space')
+    return PolicySchedule.uniform(space, uniform.total_prob)
 
 
 class CandidateOps:
@@ -106,7 +92,8 @@ class CandidateOps:
         try:
             self.constants = resolve_constants(space.table, **space.constants)
             self.candidates = [
-                (get_op(space.table, name), level) for name, level in space.candidates
+                (ops.get_op(space.table, name), level)
+                for name, level in space.candidates
             ]
             for spec, level in self.candidates:
                 spec.argument(level, np.random.default_rng(0), self.constants)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -19,7 +20,7 @@ from torch.utils.data import DataLoader
 from ddas_mm.augment.progress import CLOCK, BatchClock, count_batches
 from ddas_mm.augment.transform import DDASAugment
 from ddas_mm.errors import SettingError
-from ddas_mm.policy import PolicySchedule
+from ddas_mm.policy import PolicySchedule, policy_to_dict
 
 REPORTS = 20  # of an iteration-based training, besides those at changes of the row
 
@@ -30,6 +31,7 @@ def describe_row(schedule: PolicySchedule, index: int) -> str:
     return f'p_tp {schedule.total_prob[index]:.4f}, top {top}'
 
 
+@dataclass
 class PolicyInUse:
     """One policy of the running pipeline, and the transforms that have it.
 
@@ -40,11 +42,10 @@ class PolicyInUse:
         ran: Whether any image came through them.
     """
 
-    def __init__(self, schedule: PolicySchedule) -> None:
-        self.schedule = schedule
-        self.steps: list[DDASAugment] = []
-        self.row: int | None = None
-        self.ran = False
+    schedule: PolicySchedule
+    steps: list[DDASAugment] = field(default_factory=list)
+    row: int | None = None
+    ran: bool = False
 
     def take_counts(self) -> tuple[int, int]:
         """Return images seen and augmented since the last call, in all ranks."""
@@ -137,19 +138,18 @@ class Replay(Hook):
             seen, augmented = policy.take_counts()
             label = self._label(policy)
             policy.ran |= seen > 0
-            if not seen:
-                # Between two iterations the workers may have had nothing to do.
-                if not self._by_iter or not policy.ran:
-                    self._log.warning(
-                        f'{label}no image came through DDASAugment; look at what '
-                        'decides in the pipeline whether it runs'
-                    )
-                continue
-            expected = policy.schedule.total_prob[policy.row or 0]
-            self._log.info(
-                f'{label}{augmented} of {seen} images augmented '
-                f'({augmented / seen:.1%}), p_tp {expected:.4f}'
-            )
+            if seen:
+                expected = policy.schedule.total_prob[policy.row or 0]
+                self._log.info(
+                    f'{label}{augmented} of {seen} images augmented '
+                    f'({augmented / seen:.1%}), p_tp {expected:.4f}'
+                )
+            # Between two iterations the workers may have had nothing to do.
+            elif not self._by_iter or not policy.ran:
+                self._log.warning(
+                    f'{label}no image came through DDASAugment; look at what '
+                    'decides in the pipeline whether it runs'
+                )
 
     def _row(self, policy: PolicyInUse, step: int) -> int:
         return policy.schedule.row_index(step, self._total)
@@ -167,15 +167,13 @@ class Replay(Hook):
                 'a DDASAugment in train_dataloader.dataset.pipeline has no policy: '
                 'give it policy=<dict or policy.json>'
             )
-        known, self._policies = {_key(p.schedule): p for p in self._policies}, []
-        for policy in known.values():
+        known = {_key(policy.schedule): policy for policy in self._policies}
+        for policy in self._policies:
             policy.steps = []
         for step in steps:
-            key = _key(step.schedule)
-            policy = known.setdefault(key, PolicyInUse(step.schedule))
+            policy = known.setdefault(_key(step.schedule), PolicyInUse(step.schedule))
             policy.steps.append(step)
-            if policy not in self._policies:
-                self._policies.append(policy)
+        self._policies = [policy for policy in known.values() if policy.steps]
 
     def _name_rows(self, step: int) -> None:
         for number, policy in enumerate(self._policies):
@@ -193,12 +191,9 @@ class Replay(Hook):
                 )
 
 
-def _key(schedule: PolicySchedule) -> Any:
-    space = schedule.space
-    return (
-        *(space.table, space.candidates, space.depth, repr(space.constants)),
-        *(schedule.total_prob.tobytes(), schedule.op_probs.tobytes()),
-    )
+def _key(schedule: PolicySchedule) -> str:
+    """Return what policies that draw alike have in common."""
+    return repr({**policy_to_dict(schedule), 'search': None})
 
 
 def _warn_of_validation(runner: Runner) -> None:
@@ -213,9 +208,8 @@ def _warn_of_validation(runner: Runner) -> None:
 def _follow_batches(loop: IterBasedTrainLoop, steps: list[DDASAugment]) -> None:
     """Let the workers know which iteration each of their mini-batches is for."""
     loader = loop.dataloader
-    if not isinstance(loader, DataLoader) or not loader.num_workers:
-        return
-    if not hasattr(loader.batch_sampler, 'sampler'):
+    workers = isinstance(loader, DataLoader) and loader.num_workers > 0
+    if not workers or not hasattr(loader.batch_sampler, 'sampler'):
         return
     # A resumed loop skips the mini-batches it has had, where the sampler is able to,
     # or is told not to look back; or else it loads them once more.

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
-import pickle
 import re
 import sysconfig
 import textwrap
@@ -16,7 +14,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import cv2
 from mmcv.transforms import BaseTransform
 from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, DefaultScope
@@ -25,13 +22,6 @@ from mmengine.runner import BaseLoop
 from ddas_mm.errors import SearchFailed, SettingError
 from ddas_mm.search.data import build_dataset
 from ddas_mm.search.images import check_images
-
-# What comes of reading files that are missing, damaged or not what they should be.
-READING = (AssertionError, OSError, KeyError, json.JSONDecodeError, UnicodeDecodeError)
-
-
-DAMAGED = (*READING, cv2.error, pickle.UnpicklingError)
-
 
 WORKERS = 'Original Traceback'  # as torch hands an error on from a worker
 
@@ -67,12 +57,11 @@ def sentence_of(error: BaseException) -> str | None:
     if isinstance(error, (SettingError, SearchFailed)):
         # A worker's comes back with its traceback around it.
         return str(error).strip().rpartition(f'{type(error).__name__}: ')[2]
-    text = _text(error)
+    text, built = _text(error), _built(error)
     if isinstance(error, ImportError) or UNINSTALLED.search(text):
-        needs = f'{_built(error) or "the run"} needs a package that is not installed'
+        needs = f'{built or "the run"} needs a package that is not installed'
         return f'{needs}, or not the right version of it: {text}'
     if isinstance(error, OSError) and error.strerror:
-        built = _built(error)
         named = f'{built} cannot be built from the config: ' if built else ''
         named += f'{str(error.filename)!r}: ' if error.filename else ''
         hint = '; free some, or set another --work-dir' if _is_full(error) else ''
@@ -104,10 +93,6 @@ def _of_start(error: BaseException, text: str) -> str | None:
         return f'{what}: {text.partition(". ")[0]}{hint}'
     if not places or not (library or isinstance(error, REFUSING)):
         return None
-    held = [f.f_locals for f in frames if f.f_globals.get('__name__') == CHECKPOINT]
-    if held:
-        files = [variables['filename'] for variables in held if 'filename' in variables]
-        what = f'weights {files[0]!r} (of load_from or an init_cfg) cannot be loaded'
     where = f'{Path(places[-1][0]).name}, {places[-1][1]}'
     what = what or 'the run fails before its first step is done'
     return f'{what}: {type(error).__name__}: {text} ({where})'
@@ -126,6 +111,9 @@ def _work_of(frame: FrameType) -> str | None:
     code, held = frame.f_code, frame.f_locals
     if code.co_name == 'build_from_cfg':
         return f'{_type(frame)} cannot be built from the config'
+    if frame.f_globals.get('__name__') == CHECKPOINT and 'filename' in held:
+        file = held['filename']
+        return f'weights {file!r} (of load_from or an init_cfg) cannot be loaded'
     step, results = held.get('self'), held.get('results')
     library = isinstance(step, BaseTransform) and code.co_filename.startswith(LIBRARIES)
     if code.co_name == 'transform' and library:
@@ -182,8 +170,7 @@ def causes_named(config: Config) -> Iterator[None]:
     except Exception as error:
         if _is_full(error):
             raise
-        damaged = isinstance(error, DAMAGED) or _built(error) is not None
-        if damaged and _came_while_reading(error):
+        if _came_while_reading(error):
             with suppress(ImportError):  # of a package that the data needs
                 _check_data(config, WORKERS in str(error))
         sentence = sentence_of(error)
@@ -201,42 +188,34 @@ def _check_data(config: Config, of_worker: bool) -> None:
     search = 'DDASLoop' in str((config.get('train_cfg') or {}).get('type'))
     for name in ('train_dataloader', 'val_dataloader'):  # a run reads no other
         settings = (config.get(name) or {}).get('dataset')
-        if settings is not None:
-            dataset = build_dataset(settings, f'{name}.dataset')
-            check_images(dataset, f'{name}.dataset')
-            if of_worker and not search:
-                _check_steps(dataset)
-
-
-def _check_steps(dataset: Any) -> None:
-    """Load an image here, where an error tells which step of the pipeline it is of."""
-    try:
-        dataset[0]
-    except Exception as error:
-        sentence = sentence_of(error)
-        if sentence is not None:
-            raise SettingError(sentence) from error
+        if settings is None:
+            continue
+        dataset = build_dataset(settings, f'{name}.dataset')
+        check_images(dataset, f'{name}.dataset')
+        if of_worker and not search:
+            try:  # here an error tells which step of the pipeline it is of
+                dataset[0]
+            except Exception as error:
+                sentence = sentence_of(error)
+                if sentence is not None:
+                    raise SettingError(sentence) from error
 
 
 def _came_while_reading(error: BaseException) -> bool:
     """Whether a data set was being built, or a data loader asked for data."""
-    for frame, _ in traceback.walk_tb(error.__traceback__):
+    for frame in _frames(error):
         module, function = frame.f_globals.get('__name__', ''), frame.f_code.co_name
-        if module.startswith('torch.utils.data.') or function == 'full_init':
+        registry = getattr(frame.f_locals.get('registry'), 'name', None)
+        built = function == 'build_from_cfg' and registry == DATASETS.name
+        if built or function == 'full_init' or module.startswith('torch.utils.data.'):
             return True
-        if function == 'build_from_cfg':
-            registry = frame.f_locals.get('registry')
-            if getattr(registry, 'name', None) == DATASETS.name:
-                return True
     return False
 
 
 def _built(error: BaseException) -> str | None:
     """Return the type that MMEngine was building when the error came."""
-    for frame in reversed(_frames(error)):
-        if frame.f_code.co_name == 'build_from_cfg':
-            return _type(frame)
-    return None
+    types = [_type(f) for f in _frames(error) if f.f_code.co_name == 'build_from_cfg']
+    return types[-1] if types else None
 
 
 def _type(frame: FrameType) -> str:

@@ -39,18 +39,14 @@ NEAR = 0.85  # about one letter: other names may be accepted, too
 class Settings(DictAction):
     """``--cfg-options KEY=VALUE ...`` with an error that names what is no such pair."""
 
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        """Read the pairs."""
-        for word in values:
-            if not word.partition('=')[0] or '=' not in word:
-                raise argparse.ArgumentError(self, f'{word!r} is not KEY=VALUE')
-        super().__call__(parser, namespace, values, option_string)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, type=_pair, **kwargs)
+
+
+def _pair(word: str) -> str:
+    if not word.partition('=')[0] or '=' not in word:
+        raise argparse.ArgumentTypeError(f'{word!r} is not KEY=VALUE')
+    return word
 
 
 def merge_options(config: Config, options: Mapping[str, Any]) -> None:

@@ -18,8 +18,7 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from ddas_mm.cli.checks import check_any_run, check_config
-from ddas_mm.cli.first_look import FirstLook
+from ddas_mm.cli.checks import FirstLook, check_any_run, check_config
 from ddas_mm.cli.leftovers import nothing_left_on_error
 from ddas_mm.cli.messages import causes_named, sentence_of
 from ddas_mm.cli.options import Settings, merge_options

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 from msgspec import Meta, Struct
 
 from ddas_mm.errors import SettingError, check_keys, typed
-from ddas_mm.files import write_atomically
+from ddas_mm.files import read_json, write_atomically
 from ddas_mm.policy.schedule import PolicySchedule
 from ddas_mm.policy.space import SearchSpace
 
@@ -109,23 +108,7 @@ def read_policy(path: str | os.PathLike[str]) -> PolicySchedule:
     Raises:
         SettingError: If the file is missing, is no JSON, or holds no valid policy.
     """
-    try:
-        text = Path(path).read_bytes().decode('utf-8')
-    except OSError as error:
-        raise SettingError(
-            f'policy file {str(path)!r} cannot be read: {error.strerror}'
-        ) from None
-    except UnicodeDecodeError:
-        raise SettingError(
-            f'policy file {str(path)!r} is not a text file; '
-            'give the policy.json that a search has written'
-        ) from None
-    try:
-        data = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise SettingError(
-            f'policy file {str(path)!r} is not valid JSON: {error}'
-        ) from None
+    data = read_json(path, f'policy file {str(path)!r}')
     return policy_from_dict(data, str(path))
 
 

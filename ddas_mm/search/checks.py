@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from logging import Logger
 from typing import Any
 
 import torch
@@ -78,14 +79,14 @@ def _check_checkpoints(hook: CheckpointHook) -> None:
 
 
 def _refuse_wrapper(name: str) -> None:
-    reasons = {
-        'AmpOptimWrapper': 'scaled losses would scale the inner products of '
-        'gradients; for mixed precision use --amp (bfloat16 autocast)',
-        'ApexOptimWrapper': 'scaled losses would scale the inner products of '
-        'gradients; for mixed precision use --amp (bfloat16 autocast)',
-        'OptimWrapperDict': 'one step must update the whole network',
-    }
-    reason = reasons.get(name, 'the step of others is not known')
+    reason = 'the step of others is not known'
+    if name in ('AmpOptimWrapper', 'ApexOptimWrapper'):
+        reason = (
+            'scaled losses would scale the inner products of gradients; for mixed '
+            'precision use --amp (bfloat16 autocast)'
+        )
+    elif name == 'OptimWrapperDict':
+        reason = 'one step must update the whole network'
     raise SettingError(
         f"optim_wrapper.type must be 'OptimWrapper' in a search, but is {name!r}: "
         f'{reason}'
@@ -199,17 +200,16 @@ def check_model(module: nn.Module) -> None:
         )
 
 
-def find_erasing(space: SearchSpace, train: ViewDataset) -> str | None:
-    """Return a warning of candidates that push a whole training image out of sight."""
+def warn_of_erasing(space: SearchSpace, train: ViewDataset, logger: Logger) -> None:
+    """Warn of candidates that push a whole training image out of sight."""
     info = train.get_data_info(0)
     if 'height' not in info or 'width' not in info:
-        return None
+        return
     size = info['height'], info['width']
     erasing = erasing_candidates(space.candidates, train.ops.constants, *size)
-    if not erasing:
-        return None
-    return (
-        f'{", ".join(map(candidate_label, erasing))} would push a whole training image '
-        f'of {size[1]} x {size[0]} out of sight; lower translate_const in '
-        'train_cfg.space.constants'
-    )
+    if erasing:
+        logger.warning(
+            f'{", ".join(map(candidate_label, erasing))} would push a whole training '
+            f'image of {size[1]} x {size[0]} out of sight; lower translate_const in '
+            'train_cfg.space.constants'
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,12 +11,8 @@ import numpy as np
 import torch
 
 from ddas_mm.errors import SettingError
-from ddas_mm.search.views import (
-    ValidationDataset,
-    ViewDataset,
-    ViewIndex,
-    telling_images,
-)
+from ddas_mm.search.original import telling_images
+from ddas_mm.search.views import ValidationDataset, ViewDataset
 
 MOST_NAMES = 30
 
@@ -36,7 +33,7 @@ def describe(dataset: Any, name: str) -> str:
     counts: Counter[Any] = Counter()
     known = False
     for index in range(len(dataset)):
-        labels = _labels(dataset.get_data_info(index))
+        labels = labels_of(dataset.get_data_info(index))
         known = known or labels is not None
         counts.update(labels or ())
     if not known:
@@ -49,26 +46,22 @@ def describe(dataset: Any, name: str) -> str:
         )
     classes = dataset.metainfo.get('classes') or ()
     missing = [one for label, one in enumerate(classes) if label not in counts]
+    more = len(missing) - MOST_NAMES
+    others = f' and {more} more' if more > 0 else ''
+    told = f'; without any instance: {", ".join(missing[:MOST_NAMES])}{others}'
     return (
         f'{name} has {len(dataset)} images with {counts.total()} instances of '
-        f'{len(counts)} classes' + _told(missing)
+        f'{len(counts)} classes{told if missing else ""}'
     )
 
 
-def _labels(info: Mapping[str, Any]) -> list[Any] | None:
+def labels_of(info: Mapping[str, Any]) -> list[Any] | None:
+    """Return the labels that count of an image's annotation, None without any."""
     if 'instances' in info:
         counted = (one for one in info['instances'] if not one.get('ignore_flag'))
         return [one.get('bbox_label') for one in counted]
     label = info.get('gt_label')
     return None if label is None else np.atleast_1d(label).tolist()
-
-
-def _told(missing: list[str]) -> str:
-    if not missing:
-        return ''
-    more = len(missing) - MOST_NAMES
-    others = f' and {more} more' if more > 0 else ''
-    return f'; without any instance: {", ".join(missing[:MOST_NAMES])}{others}'
 
 
 IMAGES, DRAWS = 8, 2  # of the random steps of S_train, for each image
@@ -91,6 +84,11 @@ class Received(NamedTuple):
     object_side: float | None
     enlarged: float | None
 
+    @property
+    def side(self) -> float:
+        """Of a square of its size."""
+        return math.sqrt(self.size[0] * self.size[1])
+
 
 def check_scale(train: ViewDataset, val: ValidationDataset, own: bool) -> None:
     """Check on a few images that S_val is as large as S_train, and its objects are.
@@ -106,10 +104,15 @@ def check_scale(train: ViewDataset, val: ValidationDataset, own: bool) -> None:
     Raises:
         SettingError: With both sizes.
     """
-    first = _received_train(train)
+    first = [
+        received
+        for i in telling_images(train, IMAGES)
+        for draw in range(DRAWS)
+        for received in _received(train.plain(i, draw), train.get_data_info(i))
+    ]
     second = [
         received
-        for i in telling_images(val, range(len(val)), IMAGES)
+        for i in telling_images(val, IMAGES)
         for received in _received(val[i], val.get_data_info(i))
     ]
     if not first or not second or not _is_other_scale(first, second, own, val.as_given):
@@ -121,19 +124,6 @@ def check_scale(train: ViewDataset, val: ValidationDataset, own: bool) -> None:
         'train_cfg.policy_dataloader.dataset.pipeline to steps that load the images of '
         'S_val, bring them to the size of S_train, and pack them'
     )
-
-
-def _received_train(train: ViewDataset) -> list[Received]:
-    indices = telling_images(train, range(len(train)), IMAGES)
-    return [
-        received
-        for i in indices
-        for draw in range(DRAWS)
-        # without policies there is D_0 alone
-        for received in _received(
-            train[ViewIndex(i, draw, [])][1][0], train.get_data_info(i)
-        )
-    ]
 
 
 def _received(packed: Any, info: Mapping[str, Any]) -> list[Received]:
@@ -169,19 +159,17 @@ def _median_side(boxes: Any) -> float:
 def _is_other_scale(
     first: Sequence[Received], second: Sequence[Received], own: bool, as_given: bool
 ) -> bool:
-    sides = _apart(
-        [(r.size[0] * r.size[1]) ** 0.5 for r in first],
-        [(r.size[0] * r.size[1]) ** 0.5 for r in second],
-    )
-    key = 'object_side' if own else 'enlarged'
-    train = [getattr(r, key) for r in first if getattr(r, key) is not None]
-    val = [getattr(r, key) for r in second if getattr(r, key) is not None]
-    if train and val:
-        return _apart(train, val) and (sides or not own)
+    def found(key: str) -> list[list[float]]:
+        values = ([getattr(r, key) for r in part] for part in (first, second))
+        return [[value for value in part if value is not None] for part in values]
+
+    sides, objects = found('side'), found('object_side' if own else 'enlarged')
+    if all(objects):
+        return _apart(*objects) and (_apart(*sides) or not own)
     sizes = {r.size for r in first}
     # a network that is fed one size may know no other
     only = not as_given and len(sizes) == 1
-    return sides or (only and {r.size for r in second} != sizes)
+    return _apart(*sides) or (only and {r.size for r in second} != sizes)
 
 
 def _apart(train: Sequence[float], val: Sequence[float]) -> bool:
@@ -191,8 +179,7 @@ def _apart(train: Sequence[float], val: Sequence[float]) -> bool:
 
 
 def _in_words(received: Sequence[Received]) -> str:
-    sizes = sorted((r.size for r in received), key=lambda size: size[0] * size[1])
-    (w, h), (wide, high) = sizes[0], sizes[-1]
+    (w, h), (wide, high) = (f(received, key=lambda r: r.side).size for f in (min, max))
     to = '' if (w, h) == (wide, high) else f' to {wide} x {high}'
     sides = [r.object_side for r in received if r.object_side is not None]
     of = f' with objects of {np.median(sides):.0f} pixels' if sides else ''

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,8 +14,10 @@ from mmengine.model import BaseDataPreprocessor
 from mmengine.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS
 from torch.utils.data import BatchSampler, DataLoader
 
+from ddas_mm import errors
 from ddas_mm.augment.candidates import CandidateOps
-from ddas_mm.errors import SettingError, check_all, check_integer, check_keys
+from ddas_mm.config import find_typed
+from ddas_mm.errors import SettingError
 from ddas_mm.policy import SearchSpace
 from ddas_mm.search.contents import check_scale
 from ddas_mm.search.images import check_images
@@ -63,7 +65,7 @@ def build_search_datasets(
         check_disjoint(*parts)
     elif proxy.get('split_file') is not None:
         check_disjoint(*parts, 'train_cfg.proxy.split_file')
-    check_all(
+    errors.check_all(
         lambda: check_images(parts[0], 'S_train'),
         lambda: check_images(parts[1], 'S_val'),
     )
@@ -83,8 +85,7 @@ def build_dataset(config: Mapping[str, Any], name: str) -> Any:
     Raises:
         SettingError: If files are missing, or no image is left.
     """
-    if not isinstance(config, Mapping):
-        raise SettingError(f'{name} must be a dict, but is {config!r}')
+    errors.check_kind(name, config, dict)
     try:
         dataset = DATASETS.build(copy.deepcopy(config))
         if hasattr(dataset, 'full_init'):
@@ -101,7 +102,8 @@ def build_dataset(config: Mapping[str, Any], name: str) -> Any:
         # what BaseDataset says when it serialises an empty list
         if 'need at least one array' not in str(error):
             reason = f'{type(error).__name__}: {" ".join(str(error).split())}'
-            files = ', '.join(_annotation_files(config))
+            typed = find_typed(config)
+            files = ', '.join(str(c['ann_file']) for c in typed if c.get('ann_file'))
             raise SettingError(
                 f'{name} cannot be read{f" ({files})" if files else ""}: {reason}'
             ) from error
@@ -112,12 +114,6 @@ def build_dataset(config: Mapping[str, Any], name: str) -> Any:
             'metainfo.classes and filter_cfg'
         )
     return dataset
-
-
-def _annotation_files(config: Any) -> list[str]:
-    files = [str(config['ann_file'])] if config.get('ann_file') else []
-    inner = [config.get('dataset'), *(config.get('datasets') or [])]
-    return files + [file for part in inner if part for file in _annotation_files(part)]
 
 
 def _merge(own: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,20 +139,21 @@ TORCH = tuple(inspect.signature(DataLoader).parameters)
 WORKER_SETTINGS = ('persistent_workers', 'prefetch_factor', 'multiprocessing_context')
 
 
-def check_loader(name: str, config: Any) -> None:
+def check_loader(name: str, config: Any, needed: Sequence[str] = ()) -> None:
     """Check the settings of a data loader, as far as they are given.
 
     Args:
         name: Where they stand.
         config: What stands there.
+        needed: Settings that must be given.
 
     Raises:
         SettingError: If a key is not known, or a number is out of range.
     """
-    check_keys(name, config, MM_SETTINGS + UNUSED + TORCH)
+    errors.check_keys(name, config, MM_SETTINGS + UNUSED + TORCH)
     for key, least in (('batch_size', 1), ('num_workers', 0)):
-        if key in config:
-            check_integer(f'{name}.{key}', config[key], least)
+        if key in config or key in needed:
+            errors.check_integer(f'{name}.{key}', config.get(key), least)
 
 
 def build_view_loader(
@@ -175,21 +172,17 @@ def build_view_loader(
         num_policies: L.
         seed: The run's seed, equal on all ranks.
     """
-    batch_size = check_integer(
-        'train_dataloader.batch_size', config.get('batch_size'), 1
-    )
     sampler = _sampler('sampler', config, dataset=dataset, seed=seed)
     if not hasattr(sampler, 'epoch') or not hasattr(sampler, 'seed'):
         raise SettingError(
             f'train_dataloader.sampler of type {type(sampler).__name__} knows no '
             "epochs; a search needs one that does, e.g. dict(type='DefaultSampler')"
         )
+    size = config['batch_size']
     if config.get('batch_sampler') is None:
-        batches = BatchSampler(sampler, batch_size, config.get('drop_last', False))
+        batches = BatchSampler(sampler, size, config.get('drop_last', False))
     else:
-        batches = _sampler(
-            'batch_sampler', config, sampler=sampler, batch_size=batch_size
-        )
+        batches = _sampler('batch_sampler', config, sampler=sampler, batch_size=size)
     return DataLoader(
         dataset,
         batch_sampler=PolicyBatchSampler(
@@ -213,9 +206,7 @@ def build_val_loader(
     Raises:
         SettingError: If S_val is smaller than one mini-batch on every rank.
     """
-    batch_size = check_integer(
-        'train_cfg.policy_dataloader.batch_size', config.get('batch_size'), 1
-    )
+    batch_size = config['batch_size']
     rank, world_size = get_dist_info()
     if len(dataset) < batch_size * world_size:
         raise SettingError(
@@ -251,8 +242,7 @@ def _collate(config: Mapping[str, Any]) -> Callable[[list[Any]], Any]:
         return collate
     if not isinstance(collate, Mapping) or 'type' not in collate:
         raise SettingError(f"collate_fn must be a dict with 'type', but is {collate!r}")
-    settings = dict(collate)
-    name = settings.pop('type')
+    name, settings = collate['type'], {k: v for k, v in collate.items() if k != 'type'}
     function = FUNCTIONS.get(name) if isinstance(name, str) else name
     if function is None:
         raise SettingError(f'collate_fn.type {name!r} is not a known function')
@@ -307,15 +297,13 @@ def one_ahead(
         start: Begins to work on a batch; returns at once.
         finish: Waits for what was started.
     """
-    iterator = iter(batches)
-    try:
-        ready = start(next(iterator))
-    except StopIteration:
-        return
-    for batch in iterator:
+    ready: list[Any] = []
+    for batch in batches:
+        if ready:
+            finish()
+        ready.append(start(batch))
+        if len(ready) > 1:
+            yield ready.pop(0)
+    if ready:
         finish()
-        following = start(batch)
-        yield ready
-        ready = following
-    finish()
-    yield ready
+        yield ready.pop()

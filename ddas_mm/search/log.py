@@ -15,8 +15,7 @@ from torch import Tensor
 
 from ddas_mm.errors import SearchFailed
 from ddas_mm.outcome.record import SIGNALS
-from ddas_mm.policy import PolicyParams, SearchSpace, alignment_signal
-from ddas_mm.policy.space import candidate_label
+from ddas_mm.policy import SearchSpace, alignment_signal
 
 
 @dataclass(frozen=True)
@@ -120,19 +119,15 @@ class StepLog:
         The alignment of a policy tells (they are averaged over ranks): it is not finite
         where ``g_l`` is not, and none is where ``g_0`` is not.
         """
-        names = [self._name(policy) for policy in policies.tolist()]
-        broken = [
-            name
-            for name, value in zip(names, alignments, strict=True)
-            if not math.isfinite(value)
+        names = [
+            'policy ' + ' + '.join(self.space.labels[k] for k in policy)
+            for policy in policies.tolist()
         ]
+        finite = map(math.isfinite, alignments)
+        broken = [n for n, good in zip(names, finite, strict=True) if not good]
         if len(broken) < len(names):
             return '; '.join(broken)
         return 'the view that is not augmented, or each of ' + '; '.join(names)
-
-    def _name(self, policy: list[int]) -> str:
-        labels = [candidate_label(self.space.candidates[k]) for k in policy]
-        return 'policy ' + ' + '.join(labels)
 
 
 def take_over_log(runner: Runner) -> None:
@@ -142,11 +137,7 @@ def take_over_log(runner: Runner) -> None:
     """
     for hook in runner.hooks:
         if isinstance(hook, RuntimeInfoHook):
-            hook.after_train_iter = _nothing
-
-
-def _nothing(*_: Any, **__: Any) -> None:
-    pass
+            hook.after_train_iter = lambda *_, **__: None
 
 
 def log_steps(runner: Runner) -> None:
@@ -157,19 +148,15 @@ def log_steps(runner: Runner) -> None:
     """
     loop, hub = runner.train_loop, runner.message_hub
     *before, last = loop.step_log.read()
-    policy, speed = _policy_values(loop.policy), _speed(hub, len(before) + 1)
-    for values in (*before, {**last, **policy, **speed}):
-        hub.update_scalars({f'train/{name}': value for name, value in values.items()})
-
-
-def _policy_values(policy: PolicyParams) -> dict[str, float]:
-    """Return p_tp, and the greatest and the spread of p_o."""
-    op_probs = policy.op_probs.detach()
-    return {
-        'ddas/total_prob': policy.total_prob.item(),
+    op_probs = loop.policy.op_probs.detach()
+    policy = {
+        'ddas/total_prob': loop.policy.total_prob.item(),
         'ddas/top_prob': op_probs.max().item(),
         'ddas/entropy': torch.special.entr(op_probs).sum().item(),
     }
+    speed = _speed(hub, len(before) + 1)
+    for values in (*before, {**last, **policy, **speed}):
+        hub.update_scalars({f'train/{name}': value for name, value in values.items()})
 
 
 def _speed(hub: MessageHub, steps: int) -> dict[str, float]:

@@ -18,27 +18,13 @@ from ddas_mm.errors import check_all, check_integer, check_kind
 from ddas_mm.policy import PolicyParams
 from ddas_mm.randomness import seed_step, shared_seed
 from ddas_mm.registry import LOOPS
-from ddas_mm.search.checks import (
-    check_model,
-    check_optimizer,
-    check_runner,
-    check_same_on_ranks,
-    check_start,
-    find_erasing,
-)
+from ddas_mm.search import checks, data
 from ddas_mm.search.contents import describe
-from ddas_mm.search.data import (
-    build_search_datasets,
-    build_val_loader,
-    build_view_loader,
-    check_loader,
-    prefetched,
-)
 from ddas_mm.search.gradients import ViewGradients, compile_parts, weights_last
 from ddas_mm.search.log import StepLog, StepRecord, log_steps, take_over_log
+from ddas_mm.search.original import check_val_batches, drop_batch_augments
 from ddas_mm.search.splits import check_proxy
 from ddas_mm.search.update import base_rate
-from ddas_mm.search.val_batches import check_val_batches, drop_batch_augments
 
 
 @LOOPS.register_module()
@@ -108,9 +94,9 @@ class DDASLoop(EpochBasedTrainLoop):
             lambda: check_integer('train_cfg.max_epochs', max_epochs, 1),
             lambda: check_integer('train_cfg.num_policies (L)', num_policies, 1),
             lambda: check_integer('train_cfg.max_skipped', max_skipped, 0),
-            lambda: check_runner(runner),
-            lambda: check_loader('train_dataloader', dataloader),
-            lambda: check_loader('train_cfg.policy_dataloader', policy_dataloader),
+            lambda: checks.check_runner(runner),
+            lambda: data.check_loader('train_dataloader', dataloader, ['batch_size']),
+            lambda: data.check_loader('train_cfg.policy_dataloader', policy_dataloader),
             *(partial(check_kind, f'train_cfg.{k}', v, bool) for k, v in flags.items()),
             lambda: build_space(space),
             lambda: PolicyParams(1, *rates),
@@ -125,18 +111,13 @@ class DDASLoop(EpochBasedTrainLoop):
         self.policy = PolicyParams(len(self.space), *rates, device=device)
         self.seed = seed = shared_seed(runner)
         val_config = {**dataloader, 'dataset': {}, **policy_dataloader}
-        train, val = build_search_datasets(
-            dataloader.get('dataset'),
-            val_config['dataset'],
-            proxy,
-            CandidateOps(self.space),
-            seed,
-            paired,
-        )
-        self.val_loader = build_val_loader(val, val_config, seed)
+        sources = (dataloader.get('dataset'), val_config['dataset'])
+        ops = CandidateOps(self.space)
+        train, val = data.build_search_datasets(*sources, proxy, ops, seed, paired)
+        self.val_loader = data.build_val_loader(val, val_config, seed)
         super().__init__(
             runner,
-            build_view_loader(train, dataloader, self.space, num_policies, seed),
+            data.build_view_loader(train, dataloader, self.space, num_policies, seed),
             max_epochs,
         )
         self.step_log = StepLog(self.space, max_skipped, runner.logger)
@@ -149,16 +130,13 @@ class DDASLoop(EpochBasedTrainLoop):
     def _announce(self) -> None:
         """Tell the log what is searched on."""
         train, val = self.dataloader.dataset, self.val_loader.dataset
-        warning = find_erasing(self.space, train)
-        if warning is not None:
-            self.runner.logger.warning(warning)
-        for part, name in ((train, 'S_train'), (val, 'S_val')):
-            self.runner.logger.info(describe(part, name))
+        log = self.runner.logger
+        checks.warn_of_erasing(self.space, train, log)
+        log.info(describe(train, 'S_train'))
+        log.info(describe(val, 'S_val'))
         if val.left_out:
-            self.runner.logger.info(
-                f'S_val passes no random steps: without {", ".join(val.left_out)}'
-            )
-        self.runner.logger.info(
+            log.info(f'S_val passes no random steps: without {", ".join(val.left_out)}')
+        log.info(
             f'DDAS search: K = {len(self.space)} candidates of table '
             f'{self.space.table!r}, N_o = {self.space.depth}, L = '
             f'{self.num_policies}, {self.max_epochs} epochs of '
@@ -168,7 +146,7 @@ class DDASLoop(EpochBasedTrainLoop):
     def run(self) -> torch.nn.Module:
         """Search; return the network that was trained on the way."""
         self.prepare()
-        check_start(len(self.dataloader), self._iter)
+        checks.check_start(len(self.dataloader), self._iter)
         # Each step takes one mini-batch of S_val: a resumed search goes on from there.
         self.val_loader.batch_sampler.position = self._iter
         self._val_batches = iter(self.val_loader)
@@ -184,12 +162,13 @@ class DDASLoop(EpochBasedTrainLoop):
             SettingError: If they cannot be searched with.
         """
         model, optim_wrapper = self.runner.model, self.runner.optim_wrapper
+        log = self.runner.logger
         module = model.module if is_model_wrapper(model) else model
-        check_optimizer(optim_wrapper)
-        check_model(module)
+        checks.check_optimizer(optim_wrapper)
+        checks.check_model(module)
         dropped = drop_batch_augments(module)
         if dropped:
-            self.runner.logger.warning(
+            log.warning(
                 f'{", ".join(dropped)} of mini-batches are left out of the search: '
                 'S_val, which they would change too, is kept as original'
             )
@@ -198,9 +177,7 @@ class DDASLoop(EpochBasedTrainLoop):
             weights_last(module)
         if self.compile:
             compile_parts(module)
-            self.runner.logger.info(
-                'train_cfg.compile: the first steps take minutes longer'
-            )
+            log.info('train_cfg.compile: the first steps take minutes longer')
         self.gradients = ViewGradients(
             module, optim_wrapper, self.num_policies, self.amp, self.channels_last
         )
@@ -213,7 +190,7 @@ class DDASLoop(EpochBasedTrainLoop):
         self.dataloader.batch_sampler.sampler.set_epoch(self._epoch)
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
-        for idx, data_batch in enumerate(prefetched(self._batches(), self.device)):
+        for idx, data_batch in enumerate(data.prefetched(self._batches(), self.device)):
             self.run_iter(idx, data_batch)
         self._take_snapshot()
         self.runner.call_hook('after_train_epoch')
@@ -264,22 +241,16 @@ class DDASLoop(EpochBasedTrainLoop):
         gradients.step_with(policy.mixture_weights(policies))
         alignments = gradients.align(val_batch)
         policy.step(alignments, policies, base_lr)
+        norm, number = gradients.grad_norm, self._iter + 1
         self.step_log.add(
-            StepRecord(
-                self._iter + 1,
-                policies,
-                base_lr,
-                gradients.grad_norm,
-                alignments,
-                losses[0],
-            )
+            StepRecord(number, policies, base_lr, norm, alignments, losses[0])
         )
         return losses[0]
 
     def _take_snapshot(self) -> None:
         policy = self.policy
         alpha = torch.cat([policy.alpha_op, policy.alpha_total.reshape(1)]).detach()
-        check_same_on_ranks('alpha', alpha)
+        checks.check_same_on_ranks('alpha', alpha)
         op_probs = policy.op_probs.detach().cpu().numpy()
         self.snapshots.append((policy.total_prob.item(), op_probs))
 

@@ -1,4 +1,4 @@
-"""S_val as original: which steps of a pipeline draw random numbers.
+"""S_val as original: what draws random numbers, in its pipeline or on mini-batches.
 
 Names do not tell, so a few images pass each step several times.
 """
@@ -8,12 +8,15 @@ from __future__ import annotations
 import copy
 import io
 import pickle
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import mmcv.transforms
 import mmengine.dataset
+import numpy as np
 import torch
+from torch import nn
+from torch.utils.data import DataLoader
 
 from ddas_mm.augment.transform import DDASAugment
 from ddas_mm.errors import SettingError
@@ -187,3 +190,85 @@ def _part_lists(step: Any) -> list[list[Step]]:
         else:
             found[id(parts)] = parts
     return list(found.values())
+
+
+def telling_images(
+    dataset: Any, count: int, indices: Sequence[int] | None = None
+) -> list[int]:
+    """Return a few images to try on, such with instances, of all shapes there are."""
+    indices = range(len(dataset)) if indices is None else indices
+    infos = {index: dataset.get_data_info(index) for index in indices}
+    rich = [i for i in indices if infos[i].get('instances', True)] or list(indices)
+    rich.sort(key=lambda i: infos[i].get('width', 1) / infos[i].get('height', 1))
+    places = np.linspace(0, len(rich) - 1, min(count, len(rich))).astype(int)
+    return [rich[place] for place in places]
+
+
+FIXED = 'BatchFixedSizePad'  # the batch augmentation that is not random
+
+
+FEW = 8  # images whose sizes are compared
+
+
+BATCH_RUNS = 4  # of what acts, if at all, in every mini-batch
+
+
+def drop_batch_augments(module: nn.Module) -> list[str]:
+    """Take out what mixes or resizes mini-batches; return the names of it.
+
+    mm's preprocessors do so in every training step, to S_val as well.
+    """
+    dropped: list[str] = []
+    for part in module.modules():
+        held: Any = getattr(part, 'batch_augments', None)
+        steps = [step for step in getattr(held, 'augments', held) or () if step]
+        kept = [step for step in steps if type(step).__name__ == FIXED]
+        if len(kept) == len(steps):
+            continue
+        dropped += [type(step).__name__ for step in steps if step not in kept]
+        if hasattr(held, 'augments'):  # mmpretrain's; its losses may need soft labels
+            held.augments, held.probs = [None], None
+            head = getattr(module, 'head', None)
+            part.num_classes = getattr(head, 'num_classes', part.num_classes)
+        else:
+            part.batch_augments = nn.ModuleList(kept) if kept else None
+    return dropped
+
+
+@generators_kept()
+def check_val_batches(module: Any, loader: DataLoader) -> None:
+    """Check that images of S_val can be put together, and always give the same.
+
+    Raises:
+        SettingError: If they have sizes that cannot be stacked, or the preprocessor
+            draws random numbers.
+    """
+    several = loader.batch_sampler.batch_size > 1
+    indices = telling_images(loader.dataset, FEW if several else 1)
+    samples = [loader.dataset[i] for i in indices]
+
+    def preprocess(some: list[Any]) -> Any:
+        return module.data_preprocessor(loader.collate_fn(copy.deepcopy(some)), True)
+
+    try:
+        preprocess(samples)
+    except RuntimeError as error:
+        if 'equal size' not in str(error):
+            raise
+        inputs = (sample['inputs'] for sample in samples)
+        sizes = sorted({f'{image.shape[-1]} x {image.shape[-2]}' for image in inputs})
+        raise SettingError(
+            'the images of S_val reach the network in sizes that cannot be stacked '
+            f'({", ".join(sizes)}); set train_cfg.policy_dataloader.batch_size=1, or '
+            'train_cfg.policy_dataloader.dataset.pipeline to steps that give one size'
+        ) from error
+    made = set()
+    for run in range(BATCH_RUNS):
+        seed_generators(PROBE, run)
+        made.add(content_of(preprocess(samples[:2])))
+    if len(made) > 1:
+        raise SettingError(
+            f'model.data_preprocessor of type {type(module.data_preprocessor).__name__}'
+            ' changes mini-batches at random, those of S_val too, which is kept as '
+            'original; take its augmentation out of the search'
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 from msgspec import Meta, Struct, to_builtins
 
 from ddas_mm.errors import SettingError, check_keys, typed
-from ddas_mm.files import write_atomically
+from ddas_mm.files import read_json, write_atomically
 
 PER_CLASS = ('num_classes', 'train_per_class', 'val_per_class')
 
@@ -313,14 +314,9 @@ def read_split(
         SettingError: If the file is missing or damaged, or of other data.
     """
     where = f'train_cfg.proxy.split_file {str(path)!r}'
-    try:
-        content = json.loads(Path(path).read_text(encoding='utf-8'))
-    except (OSError, TypeError) as error:
-        reason = getattr(error, 'strerror', error)
-        raise SettingError(f'{where} cannot be read: {reason}') from None
-    except (ValueError, RecursionError) as error:
-        raise SettingError(f'{where} is not valid JSON: {error}') from None
-    split = typed(content, Split, f'{where} is no split.json of a search')
+    split = typed(
+        read_json(path, where), Split, f'{where} is no split.json of a search'
+    )
     first = _checked(split.train, f'{where}: train', train)
     second = _checked(split.val, f'{where}: val', val)
     both = set(first) & set(second)
@@ -335,13 +331,13 @@ def _checked(part: Part, where: str, dataset: Any) -> list[int]:
             f'{where} is of a data set of {part.size} images, '
             f'but the one of this search has {len(dataset)}'
         )
-    if max(part.indices) >= len(dataset):
+    counts = Counter(part.indices)
+    wrong = [i for i, count in counts.items() if count > 1 or i >= len(dataset)]
+    if wrong:
         raise SettingError(
-            f'{where}: indices must be integers from 0 to {len(dataset) - 1}, '
-            f'but one is {max(part.indices)}'
+            f'{where}: indices must be integers from 0 to {len(dataset) - 1}, none '
+            f'twice, but one is {wrong[0]}'
         )
-    if len(set(part.indices)) != len(part.indices):
-        raise SettingError(f'{where}: indices must not be given twice')
     if part.digest != _digest(dataset, part.indices):
         raise SettingError(
             f'{where} is of other images, or of the same in another order'

@@ -12,21 +12,14 @@ import numpy as np
 import torch
 from mmengine.dataset import Compose
 
+from ddas_mm import randomness as streams
 from ddas_mm.augment.candidates import CandidateOps
 from ddas_mm.augment.transform import leaf_datasets, split_pipeline
 from ddas_mm.errors import SearchFailed
 from ddas_mm.ops import erasing_candidates
 from ddas_mm.policy.space import candidate_label
-from ddas_mm.randomness import (
-    HEAD,
-    OPERATIONS,
-    REFETCH,
-    TAIL,
-    VAL_IMAGE,
-    generators_kept,
-    seed_generators,
-)
-from ddas_mm.search.original import Probes, check_given_pipeline, without_random_steps
+from ddas_mm.randomness import generators_kept, seed_generators
+from ddas_mm.search import original
 
 MAX_REFETCH = 1000
 
@@ -107,13 +100,13 @@ class ViewDataset(Chosen):
         self.ops, self.seed, self.paired = ops, seed, paired
 
     def __getitem__(self, item: ViewIndex) -> tuple[list[list[int]], list[Any]]:
-        rng = np.random.default_rng([self.seed, REFETCH, item.epoch, item.index])
-        index = item.index
+        index, epoch, policies = item
+        rng = np.random.default_rng([self.seed, streams.REFETCH, epoch, index])
         unusable: Counter[str] = Counter()
         for _ in range(MAX_REFETCH):
             views = self._views(index, item, unusable)
             if views is not None:
-                return item.policies, views
+                return policies, views
             index = int(rng.integers(len(self)))
         counts = ', '.join(f'{n} times {policy}' for policy, n in unusable.items())
         raise SearchFailed(
@@ -123,13 +116,16 @@ class ViewDataset(Chosen):
             'train_cfg.space.constants'
         )
 
+    def plain(self, index: int, epoch: int = 0) -> Any:
+        """Return an image as ``D_0`` has it."""
+        return self[ViewIndex(index, epoch, [])][1][0]
+
     def _views(
         self, index: int, item: ViewIndex, unusable: Counter[str]
     ) -> list[Any] | None:
-        leaf = self._leaf(index)
-        key = item.epoch, index
+        leaf, seed, key = self._leaf(index), self.seed, (item.epoch, index)
         with generators_kept():
-            seed_generators(self.seed, HEAD, *key)
+            seed_generators(seed, streams.HEAD, *key)
             loaded = self.heads[leaf](self.get_data_info(index))
             if loaded is None:
                 unusable['before any policy'] += 1
@@ -138,9 +134,9 @@ class ViewDataset(Chosen):
             for view, policy in enumerate([[], *item.policies]):
                 results = copy.deepcopy(loaded)
                 if policy:
-                    rng = np.random.default_rng([self.seed, OPERATIONS, *key, view])
+                    rng = np.random.default_rng([seed, streams.OPERATIONS, *key, view])
                     results = self.ops.apply(results, policy, rng)
-                seed_generators(self.seed, TAIL, *key, 0 if self.paired else view)
+                seed_generators(seed, streams.TAIL, *key, 0 if self.paired else view)
                 packed = self.tails[leaf](results)
                 if packed is None:
                     unusable[self._told(policy, loaded['img'].shape[:2])] += 1
@@ -194,19 +190,24 @@ class ValidationDataset(Chosen):
             for number, leaf in enumerate(leaf_datasets(dataset))
         ]
 
+    def plain(self, index: int) -> Any:
+        """Return an image."""
+        return self[index]
+
     def _original(self, pipeline: Compose, leaf: int) -> Compose:
         mine = [i for i in range(len(self)) if self._leaf(i) == leaf]
-        probes = Probes(map(self.get_data_info, telling_images(self, mine)))
+        some = original.telling_images(self, 4, mine)
+        probes = original.Probes(map(self.get_data_info, some))
         if self.as_given:
-            check_given_pipeline(pipeline, probes)
+            original.check_given_pipeline(pipeline, probes)
             return pipeline
-        steps, left_out = without_random_steps(pipeline, probes)
+        steps, left_out = original.without_random_steps(pipeline, probes)
         self.left_out += left_out
         return Compose(steps)
 
     def __getitem__(self, index: int) -> Any:
         with generators_kept():
-            seed_generators(self.seed, VAL_IMAGE, index)
+            seed_generators(self.seed, streams.VAL_IMAGE, index)
             packed = self.pipelines[self._leaf(index)](self.get_data_info(index))
         if packed is None:
             path = self.get_data_info(index).get('img_path', f'image {index}')
@@ -215,15 +216,6 @@ class ValidationDataset(Chosen):
                 'or mend train_cfg.policy_dataloader.dataset.pipeline'
             )
         return packed
-
-
-def telling_images(dataset: Any, indices: Sequence[int], count: int = 4) -> list[int]:
-    """Return a few images to try on, such with instances, of all shapes there are."""
-    infos = {index: dataset.get_data_info(index) for index in indices}
-    rich = [i for i in indices if infos[i].get('instances', True)] or list(indices)
-    rich.sort(key=lambda i: infos[i].get('width', 1) / infos[i].get('height', 1))
-    places = np.linspace(0, len(rich) - 1, min(count, len(rich))).astype(int)
-    return [rich[place] for place in places]
 
 
 def collate_views(

@@ -95,9 +95,12 @@ def test_operations_on_boxes_hand_their_probability_on_to_each_box():
     ('policies', 'message'),
     [
         ('v9', r"'v9' is not known; it may be v0, v1, v2, v3"),
-        ([], 'at least one operation'),
-        ([[]], 'at least one operation'),
-        ([[('Invert', 2, None)]], r'probability in \[0, 1\]'),
+        ([], r'policies must be list of length >= 1, but is \[\]'),
+        ([[]], r'policies\[0\] must be list of length >= 1'),
+        (
+            [[('Invert', 2, None)]],
+            r'policies\[0\]\[0\]\[1\] must be float <= 1.0, but is 2',
+        ),
         ([[('Inverted', 1, None)]], "did you mean 'Invert'"),
         ([[('Color', 1, None)]], 'Color takes a level'),
     ],
@@ -120,9 +123,9 @@ def test_policy_of_a_space_prefers_no_candidate():
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (dict(total_prob=1.5), r'total_prob must be within 0 and 1, but is 1.5'),
-        (dict(total_prob='no'), r"total_prob must be a number, but is 'no'"),
-        (dict(depth=2), 'takes .total_prob. beside it and nothing else'),
+        (dict(total_prob=1.5), r'policy.total_prob must be float <= 1.0, but is 1.5'),
+        (dict(total_prob='no'), r"policy.total_prob must be float, but is 'no'"),
+        (dict(depth=2), 'contains unknown field depth'),
         (dict(space=dict(name='cifa')), r"DDASAugment.policy.space.name 'cifa'"),
     ],
 )

@@ -24,7 +24,7 @@ from ddas_mm.derive.schedule import PAPER, fitted_sizes, rate_and_batch, scaled_
 from ddas_mm.derive.search import derive_search
 from ddas_mm.errors import SettingError
 from ddas_mm.search.checks import check_optimizer
-from ddas_mm.search.val_batches import drop_batch_augments
+from ddas_mm.search.original import drop_batch_augments
 from tests import toy
 from tools import search, train
 

@@ -188,8 +188,11 @@ def test_split_comes_back_from_its_file_also_for_images_that_were_moved(split_fi
         (dict(version=7), 'version must be .*, but is 7'),
         (dict(train=[1, 2]), r'train must be dict, but is \[1, 2\]'),
         (dict(val=dict(size=11, indices=[1])), 'of 11 images, .* has 10'),
-        (dict(val=dict(size=10, indices=[1, 10])), 'from 0 to 9, but one is 10'),
-        (dict(val=dict(size=10, indices=[1, 1])), 'twice'),
+        (
+            dict(val=dict(size=10, indices=[1, 10])),
+            'from 0 to 9, none twice, but one is 10',
+        ),
+        (dict(val=dict(size=10, indices=[1, 1])), 'none twice, but one is 1'),
         (dict(val=dict(size=10, indices=[0, 8])), 'of other images'),
     ],
 )

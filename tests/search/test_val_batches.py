@@ -13,7 +13,7 @@ from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
 from ddas_mm.cli.run import run
-from ddas_mm.search.val_batches import drop_batch_augments
+from ddas_mm.search.original import drop_batch_augments
 from tests import toy
 from tests.told import told
 
