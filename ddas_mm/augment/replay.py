@@ -31,7 +31,7 @@ def describe_row(schedule: PolicySchedule, index: int) -> str:
     return f'p_tp {schedule.total_prob[index]:.4f}, top {top}'
 
 
-@dataclass
+@dataclass(eq=False)
 class PolicyInUse:
     """One policy of the running pipeline, and the transforms that have it.
 

@@ -102,16 +102,15 @@ def _source(policy: Any) -> str:
 
 
 def _load(policy: Mapping[str, Any] | str | os.PathLike[str]) -> PolicySchedule:
-    if isinstance(policy, Mapping) and 'space' in policy:
-        return uniform_policy(policy, 'DDASAugment.policy')
-    if isinstance(policy, Mapping):
-        return policy_from_dict(policy, 'DDASAugment.policy')
     if isinstance(policy, (str, os.PathLike)):
         return read_policy(policy)
-    raise SettingError(
-        'DDASAugment.policy must be a dict or the path of a policy.json, '
-        f'but is {policy!r}'
-    )
+    if not isinstance(policy, Mapping):
+        raise SettingError(
+            'DDASAugment.policy must be a dict or the path of a policy.json, '
+            f'but is {policy!r}'
+        )
+    load = uniform_policy if 'space' in policy else policy_from_dict
+    return load(policy, 'DDASAugment.policy')
 
 
 def leaf_datasets(dataset: Any) -> list[Any]:

@@ -14,6 +14,7 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import is_model_wrapper
+from mmengine.registry import OPTIMIZERS
 from mmengine.runner import Runner
 
 from ddas_mm import errors
@@ -66,8 +67,8 @@ def check_any_run(runner: Runner) -> None:
     """Check what MMEngine would tell late or not clearly, in a training too.
 
     Raises:
-        SettingError: If a key of the checkpoint hook is not known, which would end a
-            run at its first checkpoint.
+        SettingError: If the optimiser is not registered, or a key of the checkpoint
+            hook is not known, which would end a run at its first checkpoint.
     """
     init, save = CheckpointHook.__init__, Runner.save_checkpoint
     known = {**inspect.signature(init).parameters, **inspect.signature(save).parameters}
@@ -75,6 +76,14 @@ def check_any_run(runner: Runner) -> None:
         if isinstance(hook, CheckpointHook):
             names = [name for name in known if name not in ('self', 'kwargs')]
             errors.check_keys('default_hooks.checkpoint', hook.args, names)
+    settings = runner.optim_wrapper
+    if isinstance(settings, dict) and 'constructor' not in settings:
+        name = (settings.get('optimizer') or {}).get('type')
+        with OPTIMIZERS.switch_scope_and_registry(None) as registry:  # the default's
+            if isinstance(name, str) and registry.get(name) is None:
+                raise SettingError(
+                    f'optim_wrapper.optimizer.type {name!r} is not a known optimiser'
+                )
 
 
 VARIABLES = {

@@ -261,9 +261,7 @@ def _identity(info: Mapping[str, Any], index: int) -> str:
     return f'image {index}'
 
 
-@cache
-def _real_folder(folder: str) -> str:
-    return os.path.realpath(folder)
+_real_folder = cache(os.path.realpath)
 
 
 class Part(Struct):

@@ -73,7 +73,7 @@ WRONG = [
         'dataloader.sampler .*Sampler5 is not',
     ),
     (f'{LOADER}.batch_sampler', {'type': 'B'}, 'train_dataloader.batch_sampler .*B is'),
-    (f'{SGD}.type', 'SDG', 'SDG cannot be built .*SDG is not in the'),
+    (f'{SGD}.type', 'SDG', "optim_wrapper.optimizer.type 'SDG' is not"),
     # the loop's numbers
     (f'{LOOP}.num_policies', 0, r'num_policies \(L\).*at least 1, but is 0'),
     (f'{LOOP}.num_policies', 2.5, r'num_policies \(L\).*2.5'),
@@ -186,7 +186,7 @@ WRONG = [
 ]
 
 TRAINING = [
-    ('optim_wrapper.optimizer.type', 'SDG', 'SDG cannot be .*SDG is not in the'),
+    ('optim_wrapper.optimizer.type', 'SDG', "optimizer.type 'SDG' is not a known"),
     ('optim_wrapper.type', 'SDG', 'SDG cannot be built from the config'),
     ('optim_wrapper.optimizer.rate', 1, 'SGD cannot be built .*rate'),
     ('param_scheduler', [{'type': 'StepLr'}], 'StepLr cannot be built'),
