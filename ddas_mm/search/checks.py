@@ -65,11 +65,8 @@ def check_followed(optim_wrapper: Any) -> None:
 
 
 def _check_checkpoints(hook: CheckpointHook) -> None:
-    if not hook.by_epoch:
-        raise SettingError(
-            'default_hooks.checkpoint.by_epoch must be True in a search: it resumes '
-            'at the start of an epoch, and would run half an epoch twice'
-        )
+    why = 'which resumes at the start of an epoch and would run half an epoch twice'
+    _demand('default_hooks.checkpoint.by_epoch', hook.by_epoch, True, why)
     if hook.max_keep_ckpts == 1:
         raise SettingError(
             'default_hooks.checkpoint.max_keep_ckpts must be at least 2 (or -1, all) '
@@ -105,32 +102,31 @@ def check_optimizer(optim_wrapper: Any) -> None:
     if type(optim_wrapper) is not OptimWrapper:
         _refuse_wrapper(type(optim_wrapper).__name__)
     counts = optim_wrapper._accumulative_counts
-    if counts != 1:
-        raise SettingError(
-            'optim_wrapper.accumulative_counts must be 1 in a search, which updates '
-            f'the network every step, but is {counts}'
-        )
+    why = 'which updates the network every step'
+    _demand('optim_wrapper.accumulative_counts', counts, 1, why)
     norm_type = (optim_wrapper.clip_grad_kwargs or {}).get('norm_type', 2)
-    if norm_type != 2:
-        raise SettingError(
-            'optim_wrapper.clip_grad.norm_type must be 2 in a search, the norm whose '
-            f'derivative is known, but is {norm_type!r}'
-        )
+    why = 'which knows the derivative of that norm'
+    _demand('optim_wrapper.clip_grad.norm_type', norm_type, 2, why)
     _check_rule(optim_wrapper.optimizer)
 
 
 def _check_rule(optimizer: torch.optim.Optimizer) -> None:
     _check_kind(type(optimizer))
+    why = 'which knows the derivative of that step'
     for name, wanted in RULES[type(optimizer)].demands.items():
-        found = {group.get(name, wanted) for group in optimizer.param_groups}
-        if found != {wanted}:
-            raise SettingError(
-                f'optim_wrapper.optimizer.{name} must be {wanted} in a search, which '
-                f'knows the derivative of that step, but is {(found - {wanted}).pop()}'
-            )
+        for group in optimizer.param_groups:
+            value = group.get(name, wanted)
+            _demand(f'optim_wrapper.optimizer.{name}', value, wanted, why)
     for name in ('lr', 'momentum', 'weight_decay'):
         for group in optimizer.param_groups:
             check_number(f'optim_wrapper.optimizer.{name}', group.get(name, 0))
+
+
+def _demand(setting: str, value: Any, wanted: Any, why: str) -> None:
+    if value != wanted:
+        raise SettingError(
+            f'{setting} must be {wanted!r} in a search, {why}, but is {value!r}'
+        )
 
 
 def _check_kind(kind: Any) -> None:

@@ -74,20 +74,17 @@ class Received(NamedTuple):
     """What the network gets of one image.
 
     Attributes:
+        side: Of a square of its size.
         size: Width and height in pixels.
         object_side: Median side of its objects in pixels, where it has boxes.
         enlarged: Object sides by those in the file; without boxes, but with a
             segmentation map, the factor by which it was resized.
     """
 
+    side: float
     size: tuple[int, int]
     object_side: float | None
     enlarged: float | None
-
-    @property
-    def side(self) -> float:
-        """Of a square of its size."""
-        return math.sqrt(self.size[0] * self.size[1])
 
 
 def check_scale(train: ViewDataset, val: ValidationDataset, own: bool) -> None:
@@ -136,11 +133,12 @@ def _received(packed: Any, info: Mapping[str, Any]) -> list[Received]:
         enlarged = side / _median_side(before)
     elif hasattr(sample, 'gt_sem_seg'):
         enlarged = float(np.mean(sample.metainfo.get('scale_factor', 1)))
-    return [
-        Received((image.shape[-1], image.shape[-2]), side, enlarged)
+    sizes = [
+        (image.shape[-1], image.shape[-2])
         for image in images
         if isinstance(image, torch.Tensor) and image.ndim >= 3
     ]
+    return [Received(math.sqrt(w * h), (w, h), side, enlarged) for w, h in sizes]
 
 
 def _object_side(sample: Any) -> float | None:
@@ -179,7 +177,8 @@ def _apart(train: Sequence[float], val: Sequence[float]) -> bool:
 
 
 def _in_words(received: Sequence[Received]) -> str:
-    (w, h), (wide, high) = (f(received, key=lambda r: r.side).size for f in (min, max))
+    sizes = sorted({r.size for r in received}, key=math.prod)
+    (w, h), (wide, high) = sizes[0], sizes[-1]
     to = '' if (w, h) == (wide, high) else f' to {wide} x {high}'
     sides = [r.object_side for r in received if r.object_side is not None]
     of = f' with objects of {np.median(sides):.0f} pixels' if sides else ''
