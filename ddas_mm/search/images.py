@@ -43,13 +43,12 @@ def check_images(dataset: Any, name: str) -> None:
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         path = info.get('img_path')
-        reason = None
+        reason = _wrong_instance(info, with_mask)
         if path is not None and loader is not None and '://' not in str(path):
             paths.append(str(path))
-            reason = _fault(str(path), loader)
+            reason = _fault(str(path), loader) or reason
             if reason is not None and not os.path.exists(path):
                 lost.append(str(path))
-        reason = reason or _wrong_instance(info, with_mask)
         if reason is not None:
             image = index if path is None else repr(str(path))
             faults.append(f'image {image} of {name} {reason}')
@@ -63,13 +62,13 @@ def check_images(dataset: Any, name: str) -> None:
 def _check_folders(paths: Sequence[str], lost: Sequence[str], name: str) -> None:
     """Check that no folder lacks most of its images: then it is the wrong folder."""
     sizes, lacking = (Counter(map(os.path.dirname, part)) for part in (paths, lost))
-    wrong = [
-        f'folder {folder!r} holds {sizes[folder] - count} of {sizes[folder]}'
-        if os.path.isdir(folder)
-        else f'folder {folder!r} does not exist'
-        for folder, count in lacking.items()
-        if not os.path.isdir(folder) or count > max(sizes[folder] / 2, 1)
-    ]
+    wrong = []
+    for folder, count in lacking.items():
+        if not os.path.isdir(folder):
+            wrong.append(f'folder {folder!r} does not exist')
+        elif count > max(sizes[folder] / 2, 1):
+            there = sizes[folder] - count
+            wrong.append(f'folder {folder!r} holds {there} of {sizes[folder]}')
     if wrong:
         raise SettingError(
             f'{len(lost)} of {len(paths)} images of {name} are missing: {some(wrong)}; '

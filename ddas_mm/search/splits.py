@@ -80,18 +80,14 @@ def choose(
             'set; take it out, or train_cfg.policy_dataloader.dataset'
         )
     if own:
-        return (
-            _draw(train, 'num_train', proxy.num_train, proxy.seed),
-            _draw(val, 'num_val', proxy.num_val, proxy.seed),
-        )
+        return _draw(train, 'num_train', proxy), _draw(val, 'num_val', proxy)
     images, labels = distinct_images(train)
+    size = len(images)
     if proxy.num_classes is not None:
         counts = [getattr(proxy, key) for key in PER_CLASS]
         parts = draw_classes(labels, *counts, seed=proxy.seed)
     else:
-        parts = split_indices(
-            len(images), *_sizes(len(images), proxy), proxy.seed, labels
-        )
+        parts = split_indices(size, *_sizes(size, proxy), proxy.seed, labels)
     first, second = ([images[i] for i in part] for part in parts)
     return first, second
 
@@ -104,15 +100,15 @@ def _sizes(size: int, proxy: Proxy) -> tuple[int, int]:
     return proxy.num_train or max(size - num_val, 1), num_val
 
 
-def _draw(dataset: Any, key: str, count: int | None, seed: int) -> list[int]:
+def _draw(dataset: Any, key: str, proxy: Proxy) -> list[int]:
     images, labels = distinct_images(dataset)
-    count = count or len(images)
+    count = getattr(proxy, key) or len(images)
     if count > len(images):
         raise SettingError(
             f'train_cfg.proxy.{key} asks for {count} images, '
             f'but its data set has {len(images)} different ones'
         )
-    chosen, _ = split_indices(len(images), count, 0, seed, labels)
+    chosen, _ = split_indices(len(images), count, 0, proxy.seed, labels)
     return [images[i] for i in chosen]
 
 

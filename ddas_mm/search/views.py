@@ -41,16 +41,11 @@ class ViewIndex(NamedTuple):
 class Chosen:
     """Chosen images of a data set, with the methods that mm expects of one."""
 
-    _fully_initialized = True
-
     def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
         self.dataset = dataset
         self.indices = list(indices)
         leaves = leaf_datasets(dataset)
         self._ends = np.cumsum([len(leaf) for leaf in leaves]).tolist()
-
-    def full_init(self) -> None:
-        """Do nothing: the data set was initialised when it was split."""
 
     @property
     def metainfo(self) -> dict[str, Any]:
