@@ -126,22 +126,18 @@ class BatchClock(ProgressClock):
         trainer: The clock that the trainer sets.
         first: Iteration that the loader's first mini-batch is for.
         per_pass: Mini-batches in one pass over the data.
+
+    Attributes:
+        passes: Passes over the data that the trainer's process has begun.
+        batches: Mini-batches of the present pass that this worker has made.
     """
 
     def __init__(self, trainer: ProgressClock, first: int, per_pass: int) -> None:
         super().__init__()
         self._now, self._starts = trainer._now, trainer._starts
         self.first, self.per_pass = first, per_pass
-        self._passes = torch.zeros(1, dtype=torch.int64).share_memory_()
-        self._pass = self._batches = 0  # this worker's
-
-    def begin_pass(self) -> None:
-        """Begin a pass over the data; called in the trainer's process."""
-        self._passes += 1
-
-    def end_batch(self) -> None:
-        """Count one mini-batch of the calling worker."""
-        self._batches += 1
+        self.passes = torch.zeros(1, dtype=torch.int64).share_memory_()
+        self.batches = self._pass = 0  # this worker's
 
     @property
     def step(self) -> int:
@@ -151,11 +147,11 @@ class BatchClock(ProgressClock):
             return super().step
         # A pass begins before its indices are sent, and ends after its last batch
         # has arrived: worker and trainer agree on the number.
-        number = int(self._passes.item())
+        number = int(self.passes.item())
         if number != self._pass:
-            self._pass, self._batches = number, 0
+            self._pass, self.batches = number, 0
         before = self.first + max(number - 1, 0) * self.per_pass
-        return before + self._batches * worker.num_workers + worker.id
+        return before + self.batches * worker.num_workers + worker.id
 
     @property
     def seed(self) -> int:
@@ -176,7 +172,7 @@ class CountedCollate:
     def __call__(self, samples: Any) -> Any:
         """Make a mini-batch and count it."""
         batch = self.collate(samples)
-        self.clock.end_batch()
+        self.clock.batches += 1
         return batch
 
 
@@ -187,7 +183,7 @@ class CountedPasses:
         self.sampler, self.clock = sampler, clock
 
     def __iter__(self) -> Iterator[Any]:
-        self.clock.begin_pass()
+        self.clock.passes += 1
         return iter(self.sampler)
 
     def __len__(self) -> int:
