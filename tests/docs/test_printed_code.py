@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.registry import OPTIMIZERS
-from tests.engine.test_optimizers import assert_alignment_is_exact, build_loop
+from tests.search.test_optimizers import assert_alignment_is_exact, build_loop
 
 from ddas_mm.augment.candidates import CandidateOps, build_space
 from ddas_mm.cli.run import run
