@@ -116,7 +116,8 @@ class SearchResults(Hook):
         runner.message_hub.update_scalar(f'train/ddas/{name}', cost)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Emit what there is, show it and tell it."""
+        """Take a snapshot of the policy; emit what there is, show it and tell it."""
+        runner.train_loop.take_snapshot()
         schedule = self._schedule(runner)
         if runner.rank == 0:
             self._write(schedule, Path(runner.work_dir))

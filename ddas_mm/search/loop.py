@@ -192,7 +192,6 @@ class DDASLoop(EpochBasedTrainLoop):
         self.runner.model.train()
         for idx, data_batch in enumerate(data.prefetched(self._batches(), self.device)):
             self.run_iter(idx, data_batch)
-        self._take_snapshot()
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
 
@@ -247,7 +246,12 @@ class DDASLoop(EpochBasedTrainLoop):
         )
         return losses[0]
 
-    def _take_snapshot(self) -> None:
+    def take_snapshot(self) -> None:
+        """Keep the policy as it is after an epoch; all ranks must ask.
+
+        Raises:
+            RuntimeError: If the ranks differ in it.
+        """
         policy = self.policy
         alpha = torch.cat([policy.alpha_op, policy.alpha_total.reshape(1)]).detach()
         checks.check_same_on_ranks('alpha', alpha)

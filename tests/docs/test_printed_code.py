@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.registry import OPTIMIZERS
-from tests.search.test_optimizers import assert_alignment_is_exact, build_loop
 
 from ddas_mm.augment.candidates import CandidateOps, build_space
 from ddas_mm.cli.run import run
@@ -16,6 +15,7 @@ from ddas_mm.ops.tables import TABLES
 from ddas_mm.policy import policy_from_dict, read_policy
 from ddas_mm.search.update import RULES
 from tests import toy
+from tests.search.test_optimizers import assert_alignment_is_exact, build_loop
 from tests.told import lighten
 
 ROOT = Path(__file__).parents[2]

@@ -8,10 +8,10 @@ import pytest
 import torch
 from mmengine.optim import DefaultOptimWrapperConstructor
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
-from tests.search.test_gradients import loss_at
-from tests.search.test_optimizers import GROUPS, SGD, build_loop
 
 from ddas_mm.search import update
+from tests.search.test_gradients import loss_at
+from tests.search.test_optimizers import GROUPS, SGD, build_loop
 
 
 def sgd(theta, h, state, group):
