@@ -64,6 +64,7 @@ setup(
     license='Apache-2.0',
     packages=find_packages(include=['ddas_mm', 'ddas_mm.*']),
     cmdclass={'build_py': BuildWithMim},
+    entry_points={'console_scripts': ['ddas = ddas_mm.cli:main']},
     package_data={'ddas_mm.outcome': ['*.jinja']},
     python_requires='>=3.10',
     # Neither torch nor an mm package: a project has one of the two stacks already

@@ -78,3 +78,9 @@ def tool_path(name: str) -> str:
     path = (inside if inside.is_dir() else package.parent) / 'tools' / name
     path = path.resolve()  # of an editable install, which has links to the checkout
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def tool_words(name: str) -> list[str]:
+    """Return what is typed to run a Python tool: ``ddas NAME`` without a checkout."""
+    path = Path(tool_path(name))
+    return ['ddas', path.stem] if '.mim' in path.parts else ['python', str(path)]

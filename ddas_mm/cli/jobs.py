@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +19,7 @@ from ddas_mm.errors import SettingError
 from ddas_mm.files import tool_path, write_atomically
 
 SETTINGS = 'run_settings.py'
-
-
 PATIENCE = 10  # seconds that a tool has to end before it is told to
-
-
 LOG_TAIL = 15  # lines shown of a run that failed
 
 
@@ -96,25 +93,19 @@ class Run:
             code = _finish(subprocess.Popen(words, stdout=log, stderr=log))
         if code != 0:
             tail = path.read_text(errors='replace').splitlines()[-LOG_TAIL:]
-            raise RunFailed(
-                '\n'.join(
-                    [*tail, f'failed ({code}): {shlex.join(words)}', f'see {path}']
-                )
-            )
+            tail += [f'failed ({code}): {shlex.join(words)}', f'see {path}']
+            raise RunFailed('\n'.join(tail))
 
 
 def _finish(process: subprocess.Popen) -> int:
     """Wait for a tool, also where this process is told to end; return its status."""
     try:
         return process.wait()
-    except BaseException:
-        try:
-            # A Ctrl-C in the terminal has reached it, too, and it ends by itself.
+    finally:  # a Ctrl-C in the terminal has reached it, too, and it ends by itself
+        with suppress(subprocess.TimeoutExpired):
             process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.terminate()
-            process.wait()
-        raise
+        process.terminate()
+        process.wait()
 
 
 def _again() -> str:
@@ -150,20 +141,17 @@ def launch_words(run: Run, tool: str) -> list[str]:
 
 def add_run_arguments(parser: argparse.ArgumentParser, work_dir: str) -> None:
     """Add the arguments that :func:`plan_runs` takes."""
-    parser.add_argument(
-        '--seeds', type=int, nargs='+', default=[0, 1, 2], metavar='SEED'
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add('--seeds', type=int, nargs='+', default=[0, 1, 2], metavar='SEED')
+    add(
         '--work-dir',
         default=work_dir,
         metavar='DIR',
         help='folder of all runs; what is finished there is not run again, what is '
         f'unfinished goes on (default {work_dir})',
     )
-    parser.add_argument(
-        '--data-root', metavar='DIR', help='root of the data of all given configs'
-    )
-    parser.add_argument(
+    add('--data-root', metavar='DIR', help='root of the data of all given configs')
+    add(
         '--cfg-options',
         nargs='+',
         default=[],
@@ -176,7 +164,7 @@ def plan_runs(
     config: str,
     args: argparse.Namespace,
     data_root: str | None = None,
-    name: str | None = None,
+    name: str = '',
     launcher: str | None = None,
 ) -> list[Run]:
     """Return the runs of one config, a seed each.
@@ -185,7 +173,7 @@ def plan_runs(
         config: The config file.
         args: What :func:`add_run_arguments` has read.
         data_root: Root of its data, where it is not ``--data-root``.
-        name: What tables call the config; the file's name if None.
+        name: What tables call the config; the file's name if empty.
         launcher: See :func:`launch_words`.
     """
     name = name or Path(config).stem
@@ -193,15 +181,9 @@ def plan_runs(
     options = ['--data-root', root] if root is not None else []
     if args.cfg_options:
         options += ['--cfg-options', *args.cfg_options]
+    folder = Path(args.work_dir) / name
     return [
-        Run(
-            name,
-            config,
-            seed,
-            Path(args.work_dir) / name / f'seed_{seed}',
-            tuple(options),
-            launcher,
-        )
+        Run(name, config, seed, folder / f'seed_{seed}', tuple(options), launcher)
         for seed in dict.fromkeys(args.seeds)
     ]
 

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')  # as launchers set them
@@ -33,10 +34,13 @@ class ToolParser(argparse.ArgumentParser):
 
     Args:
         description: What the tool does.
-        epilog: Its examples, printed as they stand.
+        epilog: Its examples, printed as they are typed: ``ddas NAME`` for the file of
+            that name if the tool was called so.
     """
 
     def __init__(self, description: str | None, epilog: str) -> None:
+        if Path(sys.argv[0]).name.startswith('ddas '):
+            epilog = re.sub(r'python tools/(?:\w+/)?(\w+)\.py', r'ddas \1', epilog)
         super().__init__(
             description=description,
             epilog=epilog,

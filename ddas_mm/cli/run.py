@@ -33,51 +33,45 @@ from ddas_mm.search.resume import newest_first, prepare_resume
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that MMDetection's tools share, and ``--data-root``."""
-    parser.add_argument('config', help='config file')
-    parser.add_argument('--work-dir', help='folder of logs and results')
-    parser.add_argument(
+    add = parser.add_argument
+    add('config', help='config file')
+    add('--work-dir', help='folder of logs and results')
+    add(
         '--data-root',
         metavar='DIR',
         help='root of the data in every data set and evaluator of the config',
     )
-    parser.add_argument(
+    add(
         '--cfg-options',
         nargs='+',
         action=Settings,
         metavar='KEY=VALUE',
         help='override settings, e.g. train_dataloader.batch_size=2',
     )
-    parser.add_argument(
-        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none'
-    )
+    add('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     # torch.distributed.launch passes it in either spelling
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-
-
-def _add_train_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        '--resume',
-        nargs='?',
-        const='auto',
-        metavar='PATH',
-        help='go on from a checkpoint; from the newest whole one without PATH',
-    )
-    parser.add_argument(
-        '--amp', action='store_true', help='train with automatic mixed precision'
-    )
-    parser.add_argument('--seed', type=int, help='seed of all randomness')
-    parser.add_argument(
-        '--auto-scale-lr',
-        action='store_true',
-        help='scale the learning rate to the number of processes',
-    )
+    add('--local_rank', '--local-rank', type=int, default=0)
 
 
 def train_parser(description: str | None, epilog: str) -> ToolParser:
     """Return the parser of a training or a search."""
     parser = ToolParser(description, epilog)
     add_common_arguments(parser)
-    _add_train_arguments(parser)
+    add = parser.add_argument
+    add(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='PATH',
+        help='go on from a checkpoint; from the newest whole one without PATH',
+    )
+    add('--amp', action='store_true', help='train with automatic mixed precision')
+    add('--seed', type=int, help='seed of all randomness')
+    add(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate to the number of processes',
+    )
     return parser
 
 
@@ -90,14 +84,13 @@ def load_config(args: argparse.Namespace) -> Config:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     config = read_config(args.config)
     config.launcher = args.launcher
-    _fill_loader_defaults(config)
     if args.data_root is not None:
         set_data_root(config, args.data_root)
         for hook in find_dicts(config.get('custom_hooks') or [], HOOK):
             hook['data_root'] = args.data_root
     if args.cfg_options is not None:
         merge_options(config, args.cfg_options)
-    _drop_worker_settings(config)
+    _complete_loaders(config)
     if args.work_dir is not None:
         config.work_dir = args.work_dir
     elif config.get('work_dir') is None:
@@ -127,12 +120,13 @@ def build_runner(config: Config) -> Runner:
     if not torch.cuda.is_available() and config.get('launcher') == 'pytorch':
         torch.distributed.init_process_group('gloo')
         config.sync_bn = None
-        wrapper = dict(config.get('model_wrapper_cfg') or {})
-        wrapper.setdefault('type', 'MMDistributedDataParallel')
-        wrapper.setdefault('broadcast_buffers', False)
-        unused = config.get('find_unused_parameters', False)
-        wrapper.setdefault('find_unused_parameters', unused)
-        config.model_wrapper_cfg = {**wrapper, 'device_ids': None}
+        config.model_wrapper_cfg = {
+            'type': 'MMDistributedDataParallel',
+            'broadcast_buffers': False,
+            'find_unused_parameters': config.get('find_unused_parameters', False),
+            **(config.get('model_wrapper_cfg') or {}),
+            'device_ids': None,
+        }
     build = RUNNERS.build if 'runner_type' in config else QuietRunner.from_cfg
     runner = build(config)
     if note is not None:
@@ -196,24 +190,18 @@ def run(config: Config) -> None:
             raise
 
 
-def _loaders(config: Config) -> list[Any]:
-    names = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-    return [config[name] for name in names if config.get(name) is not None]
-
-
-def _fill_loader_defaults(config: Config) -> None:
-    """Fill in what mmpretrain's own tool adds to its configs' data loaders."""
-    if scope_of(config) == 'mmpretrain':
-        for loader in _loaders(config):
+def _complete_loaders(config: Config) -> None:
+    """Fill in what mmpretrain's tool does, and let num_workers=0 suffice for torch."""
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        loader = config.get(name)
+        if loader is None:
+            continue
+        workers = loader.get('num_workers', 0) > 0
+        if scope_of(config) == 'mmpretrain':
             loader.setdefault('collate_fn', {'type': 'default_collate'})
             loader.setdefault('pin_memory', torch.cuda.is_available())
-            loader.setdefault('persistent_workers', loader.get('num_workers', 0) > 0)
-
-
-def _drop_worker_settings(config: Config) -> None:
-    """Let num_workers=0 suffice: torch refuses other worker settings beside it."""
-    for loader in _loaders(config):
-        if loader.get('num_workers', 0) == 0:
+            loader.setdefault('persistent_workers', workers)
+        if not workers:
             loader.update(persistent_workers=False, prefetch_factor=None)
 
 
@@ -230,13 +218,14 @@ def how_to_go_on(config: Config) -> Callable[[], str]:
     named = config.get('load_from') if resumes else None
     policy = Path(config.work_dir, 'policy.json')
 
-    def is_its_own(path: Path) -> bool:
-        return path.is_file() and (path.stat().st_mtime >= began or resumes)
+    def is_its_own(path: Path | None, inherits: bool) -> bool:
+        there = path is not None and path.is_file()
+        return there and (inherits or path.stat().st_mtime >= began)
 
     def words() -> str:
         lines = []
         if type_name(config.get('train_cfg') or {}) == 'DDASLoop':
-            done = len(read_policy(policy)) if is_its_own(policy) else 0
+            done = len(read_policy(policy)) if is_its_own(policy, resumes) else 0
             lines.append(
                 f'{policy} holds the policy of {done} of {config.train_cfg.max_epochs} '
                 'epochs'
@@ -244,9 +233,7 @@ def how_to_go_on(config: Config) -> Callable[[], str]:
                 else 'no policy yet: it is written after every epoch, and none is done'
             )
         newest = next(newest_first(config), None)
-        own = newest is not None and (
-            newest.stat().st_mtime >= began or (resumes and named is None)
-        )
+        own = is_its_own(newest, resumes and named is None)
         if own:
             lines.append(f'{newest.name} is its last checkpoint; to go on:')
         else:

@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 
 from ddas_mm.config import set_data_root
 from ddas_mm.errors import SettingError
-from ddas_mm.files import tool_path
+from ddas_mm.files import tool_path, tool_words
 from ddas_mm.outcome.examples import Examples
 from ddas_mm.outcome.page import shown_candidates, write_report
 from ddas_mm.outcome.pictures import Gallery, draw_gallery
@@ -34,7 +34,7 @@ def report_search(runner: Runner, schedule: PolicySchedule) -> list[Path]:
         )
         write_report(schedule, folder / REPORT, gallery, commands(folder))
     except Exception as error:  # whatever it is, the policy is worth more
-        again = _command('python', 'analysis_tools/report.py', folder)
+        again = shlex.join([*tool_words('analysis_tools/report.py'), str(folder)])
         runner.logger.warning(
             f'no {REPORT}: {type(error).__name__}: {error}; try again with {again}'
         )
@@ -80,16 +80,12 @@ def commands(folder: Path) -> list[tuple[str, str]]:
         policy = str(folder / 'policy.json')
         step = f"dict(type='ddas_mm.DDASAugment', policy={policy!r})"
         return [('In the pipeline of your own training config:', step)]
-    single = _command('python', 'train.py', found[0])
-    several = _command('bash', 'dist_train.sh', found[0])
+    single = shlex.join([*tool_words('train.py'), str(found[0])])
+    several = shlex.join(['bash', tool_path('dist_train.sh'), str(found[0])])
     return [
         ('Train with the policy, on one device:', single),
         ('or on 8 GPUs:', f'{several} 8'),
     ]
-
-
-def _command(program: str, tool: str, path: Path) -> str:
-    return shlex.join([program, tool_path(tool), str(path)])
 
 
 def _gallery(

@@ -1,4 +1,4 @@
-"""tools/train.py and tools/search.py on configs that MMEngine trains."""
+"""Training and searching on configs that MMEngine trains."""
 
 import sys
 
@@ -6,10 +6,11 @@ import pytest
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 
+from ddas_mm.cli.commands import use_amp
 from ddas_mm.cli.run import run
 from ddas_mm.errors import SettingError
 from tests import toy
-from tools import search, train
+from tools import search
 
 POLICY = dict(space=dict(name='sanity'), total_prob=0.5)
 
@@ -43,7 +44,7 @@ def test_optimiser_of_another_package_trains(tmp_path, optimizer):
 )
 def test_amp_makes_an_amp_wrapper_of_a_plain_one(wrapper):
     config = Config(dict(optim_wrapper=dict(optimizer=dict(type='SGD'), **wrapper)))
-    train.use_amp(config)
+    use_amp(config)
     assert config.optim_wrapper.type == 'AmpOptimWrapper'
     assert config.optim_wrapper.loss_scale == 'dynamic'
 
@@ -51,7 +52,7 @@ def test_amp_makes_an_amp_wrapper_of_a_plain_one(wrapper):
 def test_amp_leaves_an_amp_wrapper_its_settings():
     wrapper = dict(type='AmpOptimWrapper', loss_scale=8.0, optimizer=dict(type='SGD'))
     config = Config(dict(optim_wrapper=wrapper))
-    train.use_amp(config)
+    use_amp(config)
     assert config.optim_wrapper == wrapper
 
 
@@ -65,7 +66,7 @@ def test_amp_leaves_an_amp_wrapper_its_settings():
 )
 def test_amp_refuses_other_wrappers_in_one_sentence(wrapper, name):
     with pytest.raises(SettingError, match=f'--amp makes .*{name}') as error:
-        train.use_amp(Config(dict(optim_wrapper=wrapper)))
+        use_amp(Config(dict(optim_wrapper=wrapper)))
     assert '\n' not in str(error.value)
 
 
