@@ -10,6 +10,10 @@ medians of the ratios within a round.
 * Pillow starts from an image of its own and ends with one. In a pipeline of arrays it
   has to convert twice besides; ``Pillow*`` shows that.
 * albumentations is a development dependency; without it its column is empty.
+
+Examples:
+  python benchmarks/benchmark_ops.py --out table.md
+  python benchmarks/benchmark_ops.py --table detection --ops Rotate_BBox
 """
 
 from __future__ import annotations
@@ -45,16 +49,12 @@ from ddas_mm.ops import (
 )
 from ddas_mm.ops.spec import LevelMap
 
-EXAMPLES = """examples:
-  python benchmarks/benchmark_ops.py --out table.md
-  python benchmarks/benchmark_ops.py --table detection --ops Rotate_BBox
-"""
 _NAMES = ('mm', 'Pillow', 'Pillow*', 'albumentations')
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = ToolParser(__doc__, EXAMPLES)
+    parser = ToolParser(__doc__)
     parser.add_argument('--level', type=float, default=6)
     parser.add_argument('--size', type=int, nargs=2, default=(640, 480), metavar='N')
     parser.add_argument('--boxes', type=int, default=10)

@@ -16,12 +16,12 @@ def main() -> None:
     folder = Path(tool_path('.'))
     paths = [*sorted(folder.glob('*.py')), *sorted(folder.glob('*/*.py'))]
     tools = {path.stem: path for path in paths}
-    lines = ['commands, each with a --help of its own:']
+    lines = ['Search augmentation policies, and use them. Commands (NAME --help):', '']
     for name, path in tools.items():
         text = ast.get_docstring(ast.parse(path.read_text(encoding='utf-8')))
         lines.append(f'  {name:18} {str(text).splitlines()[0]}')
     sys.argv[0] = 'ddas'
-    parser = ToolParser('Search augmentation policies, and use them.', '\n'.join(lines))
+    parser = ToolParser('\n'.join(lines))
     parser.add_argument('command', metavar='COMMAND', choices=tools)
     command = parser.parse_args(sys.argv[1:2] or ['--help']).command
     sys.orig_argv = sys.argv  # as a run that is stopped tells how to go on

@@ -22,28 +22,19 @@ from ddas_mm.config import type_name
 from ddas_mm.derive import add_derive_arguments, derive_from_arguments
 from ddas_mm.errors import SettingError
 
-SEARCHES = """examples:
-  python tools/search.py configs/ddas_retinanet_r50_coco.py
-  python tools/search.py configs/ddas_retinanet_r50_coco.py --data-root /data/coco \\
-      --cfg-options train_cfg.max_epochs=10 train_cfg.proxy.num_train=1000
-  python tools/search.py configs/ddas_retinanet_r50_coco.py --resume
-  python tools/search.py my_training_config.py --space coco \\
-      --num-train 3000 --num-val 1500 --epochs 30
-"""
-TRAININGS = """examples:
-  python tools/train.py work_dirs/ddas_retinanet_r50_coco/retrain_retinanet_r50_coco.py
-  bash tools/dist_train.sh CONFIG 8 --amp
-"""
-TESTS = """examples:
-  python tools/test.py CONFIG work_dirs/run/epoch_12.pth
-  python tools/test.py CONFIG work_dirs/run/epoch_12.pth --show-dir pictures
-  TOOL=test bash tools/dist_train.sh CONFIG 8 work_dirs/run/epoch_12.pth
-"""
-
 
 def search() -> None:
-    """Search, after deriving the search where a training config is given."""
-    parser = train_parser('Search an augmentation policy.', SEARCHES)
+    r"""Search an augmentation policy.
+
+    Examples:
+      python tools/search.py configs/ddas_retinanet_r50_coco.py
+      python tools/search.py configs/ddas_retinanet_r50_coco.py --data-root /data/coco \
+          --cfg-options train_cfg.max_epochs=10 train_cfg.proxy.num_train=1000
+      python tools/search.py configs/ddas_retinanet_r50_coco.py --resume
+      python tools/search.py my_training_config.py --space coco \
+          --num-train 3000 --num-val 1500 --epochs 30
+    """
+    parser = train_parser(search.__doc__)
     add_derive_arguments(parser)
     parser.add_argument(
         '--compile',
@@ -86,8 +77,13 @@ def _run_search(args: argparse.Namespace) -> None:
 
 
 def train() -> None:
-    """Train a network, with a searched policy or without."""
-    args = train_parser(train.__doc__, TRAININGS).parse_args()
+    """Train a network, with a searched policy or without.
+
+    Examples:
+      python tools/train.py work_dirs/my_search/retrain_my_training_config.py
+      bash tools/dist_train.sh CONFIG 8 --amp
+    """
+    args = train_parser(train.__doc__).parse_args()
     config = load_config(args)
     apply_train_arguments(config, args)
     if args.amp:
@@ -115,8 +111,14 @@ def use_amp(config: Config) -> None:
 
 
 def test() -> None:
-    """Evaluate a checkpoint."""
-    parser = ToolParser(test.__doc__, TESTS)
+    """Evaluate a checkpoint.
+
+    Examples:
+      python tools/test.py CONFIG work_dirs/run/epoch_12.pth
+      python tools/test.py CONFIG work_dirs/run/epoch_12.pth --show-dir pictures
+      TOOL=test bash tools/dist_train.sh CONFIG 8 work_dirs/run/epoch_12.pth
+    """
+    parser = ToolParser(test.__doc__)
     add_common_arguments(parser)
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--out', metavar='FILE.pkl', help='file for the predictions')

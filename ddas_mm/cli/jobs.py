@@ -54,7 +54,7 @@ class Run:
             SettingError: If the file is missing, or an option does not fit it.
         """
         words = [self.config, '--work-dir', str(self.folder), *self.options]
-        return load_config(train_parser('', '').parse_args(words))
+        return load_config(train_parser('').parse_args(words))
 
     def begin(self) -> Config:
         """Make the folder and return the settings; a run in it must have the same.

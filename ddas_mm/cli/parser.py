@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -33,12 +34,13 @@ class ToolParser(argparse.ArgumentParser):
     tomorrow.
 
     Args:
-        description: What the tool does.
-        epilog: Its examples, printed as they are typed: ``ddas NAME`` for the file of
-            that name if the tool was called so.
+        text: What the tool does, and below ``Examples:`` what is printed after the
+            options: commands, as they are typed (``ddas NAME`` where it was called so).
     """
 
-    def __init__(self, description: str | None, epilog: str) -> None:
+    def __init__(self, text: str | None) -> None:
+        description, found, examples = cleandoc(text or '').partition('\nExamples:')
+        epilog = f'examples:{examples}' if found else ''
         if Path(sys.argv[0]).name.startswith('ddas '):
             epilog = re.sub(r'python tools/(?:\w+/)?(\w+)\.py', r'ddas \1', epilog)
         super().__init__(

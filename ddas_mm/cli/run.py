@@ -53,9 +53,9 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     add('--local_rank', '--local-rank', type=int, default=0)
 
 
-def train_parser(description: str | None, epilog: str) -> ToolParser:
-    """Return the parser of a training or a search."""
-    parser = ToolParser(description, epilog)
+def train_parser(text: str | None) -> ToolParser:
+    """Return the parser of a training or a search, see ToolParser."""
+    parser = ToolParser(text)
     add_common_arguments(parser)
     add = parser.add_argument
     add(

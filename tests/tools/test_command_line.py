@@ -108,7 +108,7 @@ def test_wrong_arguments_end_in_one_sentence(command, call):
 
 
 def test_numbers_and_words_behind_a_double_dash_are_no_options():
-    parser = ToolParser('', '')
+    parser = ToolParser('')
     parser.add_argument('numbers', nargs='+')
     parser.add_argument('--shift', type=float)
     args = parser.parse_args(['--shift', '-1.5', '2', '--', '--3'])

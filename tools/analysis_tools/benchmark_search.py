@@ -1,4 +1,10 @@
-"""Time the steps of a search against plain forward and backward of the same batches."""
+r"""Time the steps of a search against plain forward and backward of the same batches.
+
+Examples:
+  python tools/analysis_tools/benchmark_search.py configs/ddas_retinanet_r50_coco.py
+  python tools/analysis_tools/benchmark_search.py configs/ddas_wrn40-2_cifar10.py \
+      --amp --compile --cfg-options train_dataloader.num_workers=0
+"""
 
 import argparse
 import copy
@@ -9,10 +15,10 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stdout
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, __file__.rpartition('/tools/')[0])
 
 import torch
 from mmengine.model import is_model_wrapper
@@ -25,11 +31,6 @@ from ddas_mm.search.data import prefetched
 from ddas_mm.search.gradients import ViewGradients, compute_loss, weights_last
 from ddas_mm.search.loop import DDASLoop
 
-EXAMPLES = """examples:
-  python tools/analysis_tools/benchmark_search.py configs/ddas_retinanet_r50_coco.py
-  python tools/analysis_tools/benchmark_search.py configs/ddas_wrn40-2_cifar10.py \\
-      --amp --compile --cfg-options train_dataloader.num_workers=0
-"""
 PARTS = {
     'views': (ViewGradients, 'of_view'),
     'mixture': (ViewGradients, 'mix'),
@@ -39,7 +40,7 @@ PARTS = {
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = ToolParser(__doc__, EXAMPLES)
+    parser = ToolParser(__doc__)
     add_common_arguments(parser)
     parser.add_argument('--steps', type=int, default=10, help='timed steps')
     parser.add_argument('--warmup', type=int, default=2, help='steps before them')
@@ -54,12 +55,11 @@ def parse_args() -> argparse.Namespace:
 
 def seconds(function: Callable[[], Any]) -> tuple[float, Any]:
     """Return a call's wall-clock time, the device's work included, and its result."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    wait = torch.cuda.synchronize if torch.cuda.is_available() else int
+    wait()
     start = time.perf_counter()
     result = function()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    wait()
     return time.perf_counter() - start, result
 
 
@@ -123,18 +123,17 @@ def measure(
         wait, (data, val_batch) = seconds(lambda: next(pairs))
         again = copy.deepcopy([*data['views'], val_batch])
         spent.clear()
-
-        def step(data: Any = data, val_batch: Any = val_batch) -> Any:
-            return loop.search_step(data['views'], data['policies'], val_batch)
-
-        if number % 2:
-            plain, _ = seconds(lambda again=again: floor(network, loop, again))
-        whole, _ = seconds(step)
-        if not number % 2:
-            plain, _ = seconds(lambda again=again: floor(network, loop, again))
+        batches = data['views'], data['policies'], val_batch
+        work = {
+            'floor': partial(floor, network, loop, again),
+            'step': partial(loop.search_step, *batches),
+        }
+        row = dict.fromkeys(work, 0.0)
+        for name in sorted(work, reverse=number % 2 == 0):
+            row[name], _ = seconds(work[name])
         loop.step_log.read()
         if number >= warmup:
-            rows.append({'floor': plain, 'step': whole, 'data wait': wait, **spent})
+            rows.append({**row, 'data wait': wait, **spent})
     return rows
 
 
@@ -142,9 +141,7 @@ def report(loop: DDASLoop, rows: list[dict[str, float]]) -> str:
     """Return medians, ratios and the cost of the whole search as text."""
     median = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
     excluded = statistics.median(row['step'] / row['floor'] for row in rows)
-    included = statistics.median(
-        (row['step'] + row['data wait']) / row['floor'] for row in rows
-    )
+    wholes = [(row['step'] + row['data wait']) / row['floor'] for row in rows]
     total = median['step'] + median['data wait']
     policies, val = loop.dataloader.batch_sampler, loop.val_loader.batch_sampler
     images = policies.batch_size * (loop.num_policies + 1) + val.batch_size
@@ -153,19 +150,17 @@ def report(loop: DDASLoop, rows: list[dict[str, float]]) -> str:
     gpu_hours = f', {hours * loop.runner.world_size:.2f} GPU hours' if on_gpu else ''
     layout = 'channels_last' if loop.channels_last else 'NCHW'
     compiled = ', compiled (floor: eager)' if loop.compile else ''
-    lines = [f'{name:20} {value:9.4f} s' for name, value in median.items()]
-    return '\n'.join(
-        [
-            f'medians of {len(rows)} steps, {device_name(loop.device)}, '
-            f'{torch.get_num_threads()} threads, torch {torch.__version__}, '
-            f'{"bfloat16" if loop.amp else "float32"}, {layout}{compiled}',
-            *lines,
-            f'step / floor, data excluded: {excluded:.3f}',
-            f'step / floor, everything:    {included:.3f}',
-            f'{1 / total:.2f} steps/s, {images / total:.1f} images/s, the whole search '
-            f'({loop.max_iters} steps): {hours:.2f} h{gpu_hours}',
-        ]
-    )
+    lines = [
+        f'medians of {len(rows)} steps, {device_name(loop.device)}, '
+        f'{torch.get_num_threads()} threads, torch {torch.__version__}, '
+        f'{"bfloat16" if loop.amp else "float32"}, {layout}{compiled}',
+        *(f'{name:20} {value:9.4f} s' for name, value in median.items()),
+        f'step / floor, data excluded: {excluded:.3f}',
+        f'step / floor, everything:    {statistics.median(wholes):.3f}',
+        f'{1 / total:.2f} steps/s, {images / total:.1f} images/s, the whole search '
+        f'({loop.max_iters} steps): {hours:.2f} h{gpu_hours}',
+    ]
+    return '\n'.join(lines)
 
 
 def device_name(device: torch.device) -> str:

@@ -1,11 +1,21 @@
-"""Draw what operations and policies do to an image of the training data."""
+r"""Draw what operations and policies do to an image of the training data.
+
+Examples:
+  python tools/analysis_tools/browse_augment.py configs/ddas_retinanet_r50_coco.py
+  python tools/analysis_tools/browse_augment.py configs/ddas_retinanet_r50_coco.py \
+      --data-root /data/coco --index 7 --show-masks
+  python tools/analysis_tools/browse_augment.py work_dirs/x/retrain_x.py --epoch 100
+
+Without a policy, every candidate of train_cfg.space is drawn. With one, in the
+config or by --policy, samples of it at --epoch are (candidates with --candidates).
+"""
 
 import argparse
 import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, __file__.rpartition('/tools/')[0])
 
 from mmengine.config import Config
 
@@ -19,46 +29,28 @@ from ddas_mm.outcome.pictures import DRAWS, ImagePictures, draw_contact_sheet
 from ddas_mm.policy import PolicySchedule, SearchSpace, read_policy
 
 MIN_WIDTH = 100  # pixels
-EXAMPLES = """examples:
-  python tools/analysis_tools/browse_augment.py configs/ddas_retinanet_r50_coco.py
-  python tools/analysis_tools/browse_augment.py configs/ddas_retinanet_r50_coco.py \\
-      --data-root /data/coco --index 7 --show-masks
-  python tools/analysis_tools/browse_augment.py work_dirs/x/retrain_x.py --epoch 100
-
-Without a policy, every candidate of train_cfg.space is drawn. With one, in the
-config or by --policy, samples of it at --epoch are (candidates with --candidates).
-"""
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = ToolParser(__doc__, EXAMPLES)
+    parser = ToolParser(__doc__)
+    add = parser.add_argument
     add_common_arguments(parser)
-    parser.add_argument('--out', type=Path, metavar='PNG', help='file to write')
-    parser.add_argument(
-        '--index', type=int, default=0, help='which training image (default: 0)'
-    )
-    parser.add_argument('--policy', metavar='JSON', help="a search's policy.json")
-    parser.add_argument(
-        '--epoch', type=int, help='training epoch from 1 (default: the last)'
-    )
-    parser.add_argument(
-        '--num-samples', type=int, default=24, help='samples of a policy (default: 24)'
-    )
-    parser.add_argument(
-        '--candidates', action='store_true', help="draw a policy's candidates instead"
-    )
-    parser.add_argument(
+    add('--out', type=Path, metavar='PNG', help='file to write')
+    add('--index', type=int, default=0, help='which training image (default: 0)')
+    add('--policy', metavar='JSON', help="a search's policy.json")
+    add('--epoch', type=int, help='training epoch from 1 (default: the last)')
+    add('--num-samples', type=int, default=24, help='samples of a policy (default: 24)')
+    add('--candidates', action='store_true', help="draw a policy's candidates instead")
+    add(
         '--show-masks',
         nargs='?',
         const='bitmap',
         choices=['bitmap', 'polygon'],
         help='load instance masks too, where the pipeline does not',
     )
-    parser.add_argument('--seed', type=int, default=0, help='seed of all randomness')
-    parser.add_argument(
-        '--width', type=int, default=240, help='pixels of a picture (default: 240)'
-    )
+    add('--seed', type=int, default=0, help='seed of all randomness')
+    add('--width', type=int, default=240, help='pixels of a picture (default: 240)')
     return parser.parse_args()
 
 

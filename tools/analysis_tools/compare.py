@@ -1,4 +1,16 @@
-"""Train configs with several seeds, evaluate them, and tell them apart."""
+r"""Train configs with several seeds, evaluate them, and tell them apart.
+
+Examples:
+  python tools/analysis_tools/compare.py --seeds 0 1 2 --baseline without \
+      with=work_dirs/search/retrain_retinanet_r18_digits.py \
+      without=configs/baselines/retinanet_r18_digits.py
+  # 4 GPUs for each run
+  python tools/analysis_tools/compare.py CONFIG CONFIG \
+      --launcher 'env TOOL={tool} bash tools/dist_train.sh {config} 4'
+  # Slurm, partition gpu
+  python tools/analysis_tools/compare.py CONFIG CONFIG \
+      --launcher 'bash tools/slurm.sh {tool} gpu {name} {config} {work_dir}'
+"""
 
 import argparse
 import csv
@@ -11,7 +23,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, __file__.rpartition('/tools/')[0])
 
 import numpy as np
 from scipy import stats
@@ -22,17 +34,6 @@ from ddas_mm.cli.run import run_tool
 from ddas_mm.errors import SettingError
 from ddas_mm.files import write_atomically
 
-EXAMPLES = """examples:
-  python tools/analysis_tools/compare.py --seeds 0 1 2 --baseline without \\
-      with=work_dirs/search/retrain_retinanet_r18_digits.py \\
-      without=configs/baselines/retinanet_r18_digits.py
-  # 4 GPUs for each run
-  python tools/analysis_tools/compare.py CONFIG CONFIG \\
-      --launcher 'bash tools/dist_run.sh {tool} {config} 4'
-  # Slurm, partition gpu
-  python tools/analysis_tools/compare.py CONFIG CONFIG \\
-      --launcher 'bash tools/slurm_run.sh {tool} gpu {name} {config} {work_dir}'
-"""
 RESULT = 'result.json'  # written last: where it is, the run is finished
 HEADLINE = ('coco/bbox_mAP', 'accuracy/top1')  # metrics that a table shows unasked
 STAMP = re.compile(r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) - ', re.MULTILINE)
@@ -42,7 +43,7 @@ Results = dict[str, dict[int, dict[str, Any]]]  # of a config's name and a seed
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = ToolParser(__doc__, EXAMPLES)
+    parser = ToolParser(__doc__)
     parser.add_argument(
         'configs',
         nargs='+',
@@ -76,11 +77,7 @@ def train_and_test(run: Run) -> dict[str, Any]:
         checkpoint = (run.folder / 'last_checkpoint').read_text().strip()
         tests = run.folder / 'test'
         run.call('test', checkpoint, '--work-dir', str(tests))
-        result = {
-            'metrics': read_metrics(tests),
-            'hours': train_seconds(run.folder) / 3600,
-            'processes': count_processes(run.folder),
-        }
+        result = {'metrics': read_metrics(tests), **read_cost(run.folder)}
         write_atomically(path, json.dumps(result, indent=1) + '\n')
     return json.loads(path.read_text())
 
@@ -95,28 +92,21 @@ def read_metrics(folder: Path) -> dict[str, float]:
     if not files:
         raise RunFailed(f'{folder} holds no result of an evaluation')
     found = json.loads(files[-1].read_text())
-    costs = ('time', 'data_time')
-    return {name: value for name, value in found.items() if name not in costs}
+    return {name: found[name] for name in found if name not in ('time', 'data_time')}
 
 
-def train_seconds(folder: Path) -> float:
-    """Return the wall-clock time of a training, all its attempts, by its logs."""
-    seconds = 0.0
+def read_cost(folder: Path) -> dict[str, Any]:
+    """Return hours and processes of a training, all its attempts, by its logs."""
+    seconds, processes = 0.0, 1
     for log in folder.glob('*/*.log'):
-        stamps = STAMP.findall(log.read_text(errors='replace'))
-        times = [datetime.strptime(text, '%Y/%m/%d %H:%M:%S') for text in stamps]
+        text = log.read_text(errors='replace')
+        stamps = STAMP.findall(text)
+        times = [datetime.strptime(stamp, '%Y/%m/%d %H:%M:%S') for stamp in stamps]
         if times:
             seconds += (max(times) - min(times)).total_seconds()
-    return seconds
-
-
-def count_processes(folder: Path) -> int:
-    """Return how many processes trained, by MMEngine's log."""
-    for log in folder.glob('*/*.log'):
-        found = re.search(r'GPU number: (\d+)', log.read_text(errors='replace'))
-        if found:
-            return int(found[1])
-    return 1
+        if found := re.search(r'GPU number: (\d+)', text):
+            processes = int(found[1])
+    return {'hours': seconds / 3600, 'processes': processes}
 
 
 def choose_metric(results: Results, wanted: str | None) -> str:
@@ -192,12 +182,12 @@ def _cells(numbers: Sequence[float]) -> list[str]:
 def write_tables(tables: Mapping[str, list[list[str]]], folder: Path) -> str:
     """Write a CSV file per name, and all in ``compare.md``; return its text."""
     texts = []
-    for name, (head, *rows) in tables.items():
-        lines = [head, ['---', *['--:'] * (len(head) - 1)], *rows]
-        texts.append(''.join(f'| {" | ".join(cells)} |\n' for cells in lines))
+    for name, rows in tables.items():
         buffer = io.StringIO()
-        csv.writer(buffer, lineterminator='\n').writerows([head, *rows])
+        csv.writer(buffer, lineterminator='\n').writerows(rows)
         write_atomically(folder / f'{name}.csv', buffer.getvalue())
+        lines = [rows[0], ['---', *['--:'] * (len(rows[0]) - 1)], *rows[1:]]
+        texts.append(''.join(f'| {" | ".join(cells)} |\n' for cells in lines))
     text = '\n'.join(texts)
     write_atomically(folder / 'compare.md', text)
     return text
@@ -211,23 +201,22 @@ def plan(args: argparse.Namespace) -> list[Run]:
     """
     named = []
     for word in args.configs:
-        name, found, config = word.rpartition('=')
-        named.append(plan_runs(
-            config, args, name=name if found else None, launcher=args.launcher
-        ))  # fmt: skip
+        name, _, config = word.rpartition('=')
+        named.append(plan_runs(config, args, name=name, launcher=args.launcher))
     runs = [run for group in zip(*named, strict=True) for run in group]
     check_names(runs)
     if args.launcher and not {'{tool}', '{config}'} <= set(args.launcher.split()):
         raise SettingError(
             f'--launcher {args.launcher!r} must hold {{tool}} and {{config}}, e.g. '
-            "'bash tools/dist_run.sh {tool} {config} 4'"
+            "'env TOOL={tool} bash tools/dist_train.sh {config} 4'"
         )
-    names = [run.name for run in runs[: len(named)]]
+    firsts = runs[: len(named)]
+    names = [run.name for run in firsts]
     if args.baseline is not None and args.baseline not in names:
         raise SettingError(
             f'--baseline {args.baseline!r} is none of the configs: {", ".join(names)}'
         )
-    for run in runs[: len(named)]:
+    for run in firsts:
         if run.settings().get('test_dataloader') is None:
             raise SettingError(f'{run.config!r} has no test_dataloader to compare by')
     return runs

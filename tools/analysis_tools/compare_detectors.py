@@ -1,4 +1,11 @@
-"""Evaluate trained detectors side by side, and draw them on the same test images."""
+r"""Evaluate trained detectors side by side, and draw them on the same test images.
+
+Examples:
+  python tools/analysis_tools/compare_detectors.py \
+      --run 'with the policy' work_dirs/a/config.py work_dirs/a/epoch_20.pth \
+      --run 'without' work_dirs/b/config.py work_dirs/b/epoch_20.pth \
+      --policy work_dirs/search/policy.json --out comparison.png
+"""
 
 import argparse
 import sys
@@ -6,7 +13,7 @@ import tempfile
 from contextlib import redirect_stdout
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, __file__.rpartition('/tools/')[0])
 
 import cv2
 import numpy as np
@@ -21,20 +28,19 @@ from ddas_mm.errors import SettingError
 from ddas_mm.outcome.plots import draw_op_probs, draw_total_prob
 from ddas_mm.policy import PolicySchedule, read_policy
 
-EXAMPLES = """examples:
-  python tools/analysis_tools/compare_detectors.py \\
-      --run 'with the policy' work_dirs/a/config.py work_dirs/a/epoch_20.pth \\
-      --run 'without' work_dirs/b/config.py work_dirs/b/epoch_20.pth \\
-      --policy work_dirs/search/policy.json --out comparison.png
-"""
 TRUTH, FOUND = (0, 158, 115), (213, 94, 0)  # RGB
 ZOOM = 3
+TRAINING = (
+    *('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'),
+    *('custom_hooks', 'auto_scale_lr'),
+)
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = ToolParser(__doc__, EXAMPLES)
-    parser.add_argument(
+    parser = ToolParser(__doc__)
+    add = parser.add_argument
+    add(
         '--run',
         nargs=3,
         action='append',
@@ -42,10 +48,10 @@ def parse_args() -> argparse.Namespace:
         metavar=('NAME', 'CONFIG', 'CHECKPOINT'),
         help='a trained detector; may be given several times',
     )
-    parser.add_argument('--policy', help='policy.json, for its curves')
-    parser.add_argument('--out', default='comparison.png', help='the picture')
-    parser.add_argument('--num-images', type=int, default=4)
-    parser.add_argument('--score', type=float, default=0.4, help='least score drawn')
+    add('--policy', help='policy.json, for its curves')
+    add('--out', default='comparison.png', help='the picture')
+    add('--num-images', type=int, default=4)
+    add('--score', type=float, default=0.4, help='least score drawn')
     return parser.parse_args()
 
 
@@ -56,12 +62,8 @@ def evaluate(config_file: str, checkpoint: str, work_dir: str) -> tuple[float, R
     config = read_config(config_file)
     if not config.get('model') or not config.get('test_dataloader'):
         raise SettingError(f'--run: {config_file!r} needs model and test_dataloader')
-    config.load_from, config.work_dir = checkpoint, work_dir
-    config.resume, config.launcher = False, 'none'
-    config.log_level = 'ERROR'
-    config.train_dataloader = config.train_cfg = config.optim_wrapper = None
-    config.param_scheduler = config.custom_hooks = None
-    config.auto_scale_lr = None
+    config.update(dict.fromkeys(TRAINING), load_from=checkpoint, work_dir=work_dir)
+    config.update(resume=False, launcher='none', log_level='ERROR')
     with redirect_stdout(sys.stderr):  # the log, and what COCO's evaluation prints
         runner = build_runner(config)
         for log in (runner.logger, *runner.logger.handlers):
@@ -74,12 +76,16 @@ def evaluate(config_file: str, checkpoint: str, work_dir: str) -> tuple[float, R
     return metrics.get('coco/bbox_mAP', 0.0), runner
 
 
-def draw_boxes(image: np.ndarray, boxes: np.ndarray, names: list[str], colour) -> None:
-    """Draw boxes of (N, 4) xyxy, and their names, into an enlarged RGB image."""
+def draw_boxes(
+    image: np.ndarray, boxes: np.ndarray, names: list[str], colour: tuple
+) -> np.ndarray:
+    """Return a BGR image as RGB, enlarged, with (N, 4) xyxy boxes and their names."""
+    image = cv2.resize(image[..., ::-1], None, fx=ZOOM, fy=ZOOM)
     for box, name in zip(boxes * ZOOM, names, strict=True):
         x1, y1, x2, y2 = box.round().astype(int).tolist()
         cv2.rectangle(image, (x1, y1), (x2, y2), colour, 2)
         cv2.putText(image, name, (x1 + 3, y1 + 18), 0, 0.6, colour, 2, cv2.LINE_AA)
+    return image
 
 
 def draw_predictions(
@@ -96,13 +102,13 @@ def draw_predictions(
         image = cv2.imread(info['img_path'])
         found = inference_detector(runner.model, image).pred_instances
         found = found[found.scores >= score].cpu().numpy()
-        large = cv2.resize(image[..., ::-1], None, fx=ZOOM, fy=ZOOM)
-        truth, predicted = large.copy(), large.copy()
         boxes = np.array([item['bbox'] for item in info['instances']]).reshape(-1, 4)
         labels = [classes[item['bbox_label']] for item in info['instances']]
-        draw_boxes(truth, boxes, labels, TRUTH)
-        draw_boxes(predicted, found.bboxes, [classes[k] for k in found.labels], FOUND)
-        pairs.append((truth, predicted))
+        names = [classes[k] for k in found.labels]
+        pairs.append((
+            draw_boxes(image, boxes, labels, TRUTH),
+            draw_boxes(image, found.bboxes, names, FOUND),
+        ))  # fmt: skip
     return pairs
 
 
@@ -111,22 +117,19 @@ def draw_comparison(
 ) -> Figure:
     """Return the figure: a row of pictures per name, and the policy's curves below."""
     columns = len(next(iter(rows.values())))
-    curves = policy is not None
-    figure = Figure(
-        figsize=(2.2 * columns, 2.4 * len(rows) + 3 * curves),
-        dpi=80,
-        layout='constrained',
-    )
-    parts = figure.subfigures(2, height_ratios=[2.4 * len(rows), 3]) if curves else None
-    pictures = parts[0] if curves else figure
+    heights = [2.4 * len(rows), 3][: 1 if policy is None else 2]
+    size = (2.2 * columns, sum(heights))
+    figure = Figure(figsize=size, dpi=80, layout='constrained')
+    parts = figure.subfigures(len(heights), squeeze=False, height_ratios=heights)
+    pictures, *curves = parts.flat
     grid = pictures.subplots(len(rows), columns, squeeze=False)
     for axes_row, (name, images) in zip(grid, rows.items(), strict=True):
         for axes, image in zip(axes_row, images, strict=True):
             axes.imshow(image)
             axes.set(xticks=[], yticks=[])
         axes_row[0].set_ylabel(name)
-    if curves:
-        left, right = parts[1].subplots(1, 2)
+    for part in curves:
+        left, right = part.subplots(1, 2)
         draw_total_prob(left, policy)
         draw_op_probs(right, policy)
     return figure

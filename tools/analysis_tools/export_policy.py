@@ -1,7 +1,12 @@
-"""Write a searched policy as a static one for another library.
+r"""Write a searched policy as a static one for another library.
 
 The text needs nothing of this package. A static policy holds one row of the schedule,
 the last if not told otherwise, or the mean of all.
+
+Examples:
+  python tools/analysis_tools/export_policy.py work_dirs/x/policy.json --to mmdet
+  python tools/analysis_tools/export_policy.py work_dirs/x/policy.json \
+      --to torchvision --row mean --out policy.py
 """
 
 import argparse
@@ -9,8 +14,8 @@ import sys
 from pathlib import Path
 
 # what it imports lies here: by the name "tools" another package may be found
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, __file__.rpartition('/tools/')[0])
 
 from print_policy import load_policy, row_index
 
@@ -20,31 +25,22 @@ from ddas_mm.errors import SettingError
 from ddas_mm.export import TARGETS, export_policy, static_policy
 from ddas_mm.files import write_atomically
 
-EXAMPLES = """examples:
-  python tools/analysis_tools/export_policy.py work_dirs/x/policy.json --to mmdet
-  python tools/analysis_tools/export_policy.py work_dirs/x/policy.json \\
-      --to torchvision --row mean --out policy.py
-"""
-
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = ToolParser(__doc__, EXAMPLES)
-    parser.add_argument('policy', help='policy.json, or a config with ddas_policy')
-    parser.add_argument('--to', required=True, choices=list(TARGETS), dest='target')
-    parser.add_argument(
-        '--row', default='last', help="from 1, 'last' or 'mean' (default: last)"
-    )
-    parser.add_argument(
+    parser = ToolParser(__doc__)
+    add = parser.add_argument
+    add('policy', help='policy.json, or a config with ddas_policy')
+    add('--to', required=True, choices=list(TARGETS), dest='target')
+    add('--row', default='last', help="from 1, 'last' or 'mean' (default: last)")
+    add(
         '--image-size',
         nargs=2,
         type=int,
         metavar=('W', 'H'),
         help='size of the images, where pixels and shares of an image are converted',
     )
-    parser.add_argument(
-        '--out', type=Path, metavar='FILE', help='.py or .json (default: print Python)'
-    )
+    add('--out', type=Path, metavar='FILE', help='.py or .json (default: print Python)')
     return parser.parse_args()
 
 

@@ -1,32 +1,33 @@
-"""Hold a policy at its last epoch: what is the schedule over epochs worth?
+r"""Hold a policy at its last epoch: what is the schedule over epochs worth?
 
 The paper's Table 6 compares a searched schedule with its last p_tp, its last p_o and
 the last of both, as in AutoAugment, in all epochs.
+
+Examples:
+  python tools/analysis_tools/hold_policy.py work_dirs/NAME/policy.json \
+      --hold total_prob op_probs --out work_dirs/NAME/policy_last_row.json
 """
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, __file__.rpartition('/tools/')[0])
 
 from ddas_mm.cli.parser import ToolParser
 from ddas_mm.cli.run import run_tool
 from ddas_mm.errors import SettingError
 from ddas_mm.policy import read_policy, write_policy
 
-EXAMPLES = """examples:
-  python tools/analysis_tools/hold_policy.py work_dirs/NAME/policy.json \\
-      --hold total_prob op_probs --out work_dirs/NAME/policy_last_row.json
-"""
 PARTS = ('total_prob', 'op_probs')
 
 
 def main() -> None:
     """Write the policy with the last values of the chosen parts in every row."""
-    parser = ToolParser(__doc__, EXAMPLES)
-    parser.add_argument('policy', help='the policy.json of a search')
-    parser.add_argument('--hold', nargs='+', choices=PARTS, default=PARTS)
-    parser.add_argument('--out', required=True, metavar='FILE')
+    parser = ToolParser(__doc__)
+    add = parser.add_argument
+    add('policy', help='the policy.json of a search')
+    add('--hold', nargs='+', choices=PARTS, default=PARTS)
+    add('--out', required=True, metavar='FILE')
     args = parser.parse_args()
     schedule = read_policy(args.policy)
     held = schedule.held(**{part: part in args.hold for part in PARTS})

@@ -1,14 +1,20 @@
-"""Print a row of a policy as a table, or what tells two policies apart."""
+"""Print a row of a policy as a table, or what tells two policies apart.
+
+Examples:
+  python tools/analysis_tools/print_policy.py work_dirs/x/policy.json
+  python tools/analysis_tools/print_policy.py work_dirs/x/policy.json --row 3 --top 10
+  python tools/analysis_tools/print_policy.py old/policy.json new/policy.json
+"""
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, __file__.rpartition('/tools/')[0])
 
 import numpy as np
+from scipy.special import entr
 
 from ddas_mm.cli.parser import ToolParser
 from ddas_mm.cli.run import run_tool
@@ -17,23 +23,14 @@ from ddas_mm.errors import SettingError
 from ddas_mm.outcome.emit import AUGMENT
 from ddas_mm.policy import PolicySchedule, policy_from_dict, read_policy
 
-EXAMPLES = """examples:
-  python tools/analysis_tools/print_policy.py work_dirs/x/policy.json
-  python tools/analysis_tools/print_policy.py work_dirs/x/policy.json --row 3 --top 10
-  python tools/analysis_tools/print_policy.py old/policy.json new/policy.json
-"""
-
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = ToolParser(__doc__, EXAMPLES)
-    parser.add_argument(
-        'policy', nargs='+', help='policy.json or emitted config; two to compare'
-    )
-    parser.add_argument(
-        '--row', default='last', help="search epoch, from 1, or 'last' (default)"
-    )
-    parser.add_argument('--top', type=int, help='show so many candidates')
+    parser = ToolParser(__doc__)
+    add = parser.add_argument
+    add('policy', nargs='+', help='policy.json or emitted config; two to compare')
+    add('--row', default='last', help="search epoch, from 1, or 'last' (default)")
+    add('--top', type=int, help='show so many candidates')
     return parser.parse_args()
 
 
@@ -75,20 +72,19 @@ def row_index(schedule: PolicySchedule, row: str) -> int:
 def row_table(schedule: PolicySchedule, index: int, top: int | None) -> str:
     """Return a row as text: p_tp, and the candidates from the most probable on."""
     space, probs = schedule.space, schedule.op_probs[index]
-    entropy = -np.sum(probs * np.log(probs, where=probs > 0, out=np.zeros_like(probs)))
-    lines = [
+    head = (
         f'row {index + 1} of {len(schedule)}, table {space.table}, '
-        f'{len(space)} candidates, {space.depth} per augmented image',
+        f'{len(space)} candidates, {space.depth} per augmented image\n'
         f'p_tp {schedule.total_prob[index]:.4f} '
         f'(before smoothing {schedule.total_prob_raw[index]:.4f}), '
-        f'entropy of p_o {entropy:.3f} of at most {np.log(len(space)):.3f}',
-        '',
-    ]
+        f'entropy of p_o {entr(probs).sum():.3f} of at most '
+        f'{np.log(len(space)):.3f}\n\n'
+    )
     rows = [
         (label, f'{prob:.4f}', f'{prob * len(space):.2f} x')
         for label, prob in schedule.top(index, top or len(space))
     ]
-    return '\n'.join([*lines, aligned(('candidate', 'p_o', 'uniform'), rows)])
+    return head + aligned(('candidate', 'p_o', 'uniform'), rows)
 
 
 def difference_table(
@@ -113,13 +109,10 @@ def difference_table(
         (name, *(_prob(p, name) for p in probs), f'{changes[name]:+.4f}')
         for name in labels[:top]
     ]
-    return '\n'.join(
-        [
-            f'p_tp {totals[0]:.4f} -> {totals[1]:.4f} ({totals[1] - totals[0]:+.4f}), '
-            f'total variation of p_o {distance:.4f}',
-            '',
-            aligned(('candidate', 'first', 'second', 'change'), rows),
-        ]
+    return (
+        f'p_tp {totals[0]:.4f} -> {totals[1]:.4f} ({totals[1] - totals[0]:+.4f}), '
+        f'total variation of p_o {distance:.4f}\n\n'
+        + aligned(('candidate', 'first', 'second', 'change'), rows)
     )
 
 
@@ -130,13 +123,10 @@ def _prob(probs: dict[str, float], name: str) -> str:
 def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return columns of text, the first to the left and the others to the right."""
     table = [header, *rows]
-    widths = [max(len(row[i]) for row in table) for i in range(len(header))]
+    first, *others = (max(map(len, column)) for column in zip(*table, strict=True))
     return '\n'.join(
-        '  '.join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in table
+        '  '.join([name.ljust(first), *map(str.rjust, cells, others)])
+        for name, *cells in table
     )
 
 

@@ -1,36 +1,33 @@
-"""Write the report of a search: what it has found, on one page."""
+r"""Write the report of a search: what it has found, on one page.
+
+Examples:
+  python tools/analysis_tools/report.py work_dirs/ddas_retinanet_r50_coco
+  python tools/analysis_tools/report.py work_dirs/ddas_retinanet_r50_coco \
+      --data-root /data/coco --out report.html
+
+The pictures need the data of the search; without it the report comes without them.
+"""
 
 import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, __file__.rpartition('/tools/')[0])
 
 from ddas_mm.cli.parser import ToolParser
 from ddas_mm.cli.run import run_tool
 from ddas_mm.errors import SettingError
 from ddas_mm.outcome.report import REPORT, report_work_dir
 
-EXAMPLES = """examples:
-  python tools/analysis_tools/report.py work_dirs/ddas_retinanet_r50_coco
-  python tools/analysis_tools/report.py work_dirs/ddas_retinanet_r50_coco \\
-      --data-root /data/coco --out report.html
-
-The pictures need the data of the search; without it the report comes without them.
-"""
-
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = ToolParser(__doc__, EXAMPLES)
-    parser.add_argument('work_dir', type=Path, help="a search's work_dir")
-    parser.add_argument(
-        '--out', type=Path, metavar='HTML', help=f'(default: WORK_DIR/{REPORT})'
-    )
-    parser.add_argument('--data-root', metavar='DIR', help='where the data is now')
-    parser.add_argument(
-        '--num-images', type=int, default=2, help='images to show (default: 2)'
-    )
+    parser = ToolParser(__doc__)
+    add = parser.add_argument
+    add('work_dir', type=Path, help="a search's work_dir")
+    add('--out', type=Path, metavar='HTML', help=f'(default: WORK_DIR/{REPORT})')
+    add('--data-root', metavar='DIR', help='where the data is now')
+    add('--num-images', type=int, default=2, help='images to show (default: 2)')
     return parser.parse_args()
 
 

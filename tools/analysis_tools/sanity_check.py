@@ -2,18 +2,23 @@
 
 A change is planted in the images of S_val, and one candidate imitates it: it must end
 on top, with at least 1.5 times the probability of the next, with every seed.
+
+Examples:
+  # classification and detection, three seeds each
+  python tools/analysis_tools/sanity_check.py --cifar10 cifar10_jpeg.tar.xz
+  # detection alone, on digits that it makes
+  python tools/analysis_tools/sanity_check.py configs/ddas_retinanet_r18_*sanity*.py
 """
 
 import argparse
 import sys
 import tarfile
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 # what it imports lies here: by the name "tools" another package may be found
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'dataset_converters'))
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[1] / 'dataset_converters'))
+sys.path.insert(0, __file__.rpartition('/tools/')[0])
 
 import digits
 import numpy as np
@@ -28,12 +33,6 @@ from ddas_mm.files import write_atomically
 from ddas_mm.outcome.plots import draw_op_probs
 from ddas_mm.policy import PolicySchedule, read_policy
 
-EXAMPLES = """examples:
-  # classification and detection, three seeds each
-  python tools/analysis_tools/sanity_check.py --cifar10 cifar10_jpeg.tar.xz
-  # detection alone, on digits that it makes
-  python tools/analysis_tools/sanity_check.py configs/ddas_retinanet_r18_*sanity*.py
-"""
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 CHECKS = (
     'ddas_wrn10-1_cifar10_sanity.py',
@@ -43,42 +42,35 @@ CHECKS = (
 DIGITS = {'version': 1, 'seed': 0, 'num_train': 600, 'num_val': 300, 'num_test': 300}
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What a search ended with."""
-
-    planted: str
-    prob: float  # of the planted candidate
-    next: str  # the best of the others
-    next_prob: float
-
-    @property
-    def ratio(self) -> float:
-        """Of the planted candidate's probability to the next one's."""
-        return self.prob / self.next_prob
-
-
-def judge(schedule: PolicySchedule, planted: str) -> Verdict:
+def judge(run: Run, schedule: PolicySchedule, planted: str) -> tuple[str, float]:
     """Return how the planted candidate stands in the last row of a policy.
+
+    Returns:
+        A row of the table but for its last cell, and the ratio of the candidate's
+        probability to that of the next.
 
     Raises:
         SettingError: If there is no such candidate.
     """
-    labels, probs = schedule.space.labels, schedule.op_probs[-1]
-    if planted not in labels:
+    probs = dict(schedule.top(-1, len(schedule.space)))
+    if planted not in probs:
         raise SettingError(
             f'planted={planted!r} is no candidate of the search; '
-            f'there are {", ".join(labels)}'
+            f'there are {", ".join(schedule.space.labels)}'
         )
-    own = labels.index(planted)
-    other = max(set(range(len(labels))) - {own}, key=lambda k: probs[k])
-    return Verdict(planted, float(probs[own]), labels[other], float(probs[other]))
+    other = next(name for name in probs if name != planted)
+    ratio, seconds = probs[planted] / probs[other], schedule.search.get('seconds')
+    return (
+        f'| {run.name} | {run.seed} | {planted} {probs[planted]:.4f} | '
+        f'{other} {probs[other]:.4f} | {ratio:.2f} | {seconds or np.nan:.0f} |'
+    ), ratio
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = ToolParser(__doc__, EXAMPLES)
-    parser.add_argument(
+    parser = ToolParser(__doc__)
+    add = parser.add_argument
+    add(
         'configs',
         nargs='*',
         default=[str(CONFIGS / name) for name in CHECKS],
@@ -86,15 +78,15 @@ def parse_args() -> argparse.Namespace:
         help="search configs; 'planted' in them names the candidate to be found "
         '(default: the three small checks)',
     )
-    parser.add_argument(
+    add(
         '--cifar10',
         type=Path,
         metavar='PATH',
         help='CIFAR-10 as class folders of images, train/<class>/*, or a tar archive '
         'of them; needed unless it lies where the config looks for it',
     )
-    parser.add_argument('--planted', help="instead of the configs' own")
-    parser.add_argument('--ratio', type=float, default=1.5, help='least ratio to pass')
+    add('--planted', help="instead of the configs' own")
+    add('--ratio', type=float, default=1.5, help='least ratio to pass')
     add_run_arguments(parser, 'work_dirs/sanity_check')
     return parser.parse_args()
 
@@ -168,22 +160,6 @@ def draw(name: str, planted: str, found: dict[int, PolicySchedule]) -> Figure:
     return figure
 
 
-def table_row(
-    run: Run, schedule: PolicySchedule, verdict: Verdict, passed: bool
-) -> str:
-    """Return a row of the table in Markdown."""
-    cells = (
-        run.name,
-        run.seed,
-        f'{verdict.planted} {verdict.prob:.4f}',
-        f'{verdict.next} {verdict.next_prob:.4f}',
-        f'{verdict.ratio:.2f}',
-        f'{schedule.search.get("seconds", np.nan):.0f}',
-        'yes' if passed else 'NO',
-    )
-    return f'| {" | ".join(map(str, cells))} |'
-
-
 HEAD = """| check | seed | planted | next | ratio | seconds | passed |
 |---|--:|---|---|--:|--:|---|"""
 
@@ -219,10 +195,10 @@ def main() -> None:
                 print(error, file=sys.stderr)
                 failed += 1
                 continue
-            verdict = judge(found[run.seed], planted)
-            passed = verdict.ratio >= args.ratio
+            row, ratio = judge(run, found[run.seed], planted)
+            passed = ratio >= args.ratio
             failed += not passed
-            rows.append(table_row(run, found[run.seed], verdict, passed))
+            rows.append(f'{row} {"yes" if passed else "NO"} |')
             print(rows[-1], flush=True)
         if found:
             picture = FigureCanvasAgg(draw(runs[0].name, planted, found))

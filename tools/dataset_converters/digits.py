@@ -9,6 +9,9 @@ sideways: they are turned by 90 degrees. What the folder holds::
     digits.json                                       the parameters of this run
 
 No handwritten digit is in two splits. One seed gives the same images every time.
+
+Examples:
+  python tools/dataset_converters/digits.py --out data/digits
 """
 
 import json
@@ -17,7 +20,7 @@ import shutil
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, __file__.rpartition('/tools/')[0])
 
 import cv2
 import numpy as np
@@ -28,7 +31,6 @@ from ddas_mm.cli.parser import ToolParser
 from ddas_mm.cli.progress import track
 from ddas_mm.cli.stop import stoppable
 
-EXAMPLES = 'examples:\n  python tools/dataset_converters/digits.py --out data/digits'
 CANVAS, TILE = 128, 32  # pixels of a detection and of a classification image
 INK = 0.3  # opacity from which a pixel belongs to the digit, and so to its box
 MARKER = 'digits.json'  # written last: where it is, the data set is complete
@@ -231,7 +233,7 @@ def generate(out: Path, params: dict) -> None:
 @stoppable()
 def main() -> None:
     """Read the command line and make the data set."""
-    parser = ToolParser(__doc__, EXAMPLES)
+    parser = ToolParser(__doc__)
     parser.add_argument('--out', type=Path, default=Path('data/digits'), metavar='DIR')
     parser.add_argument('--seed', type=int, default=0)
     for name, number in (('train', 600), ('val', 300), ('test', 300)):
