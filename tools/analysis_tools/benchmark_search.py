@@ -6,16 +6,16 @@ Examples:
       --amp --compile --cfg-options train_dataloader.num_workers=0
 """
 
-import argparse
 import copy
 import statistics
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from functools import partial
+from itertools import chain, repeat
 from typing import Any
 
 sys.path.insert(0, __file__.rpartition('/tools/')[0])
@@ -36,21 +36,6 @@ PARTS = {
     'mixture': (ViewGradients, 'mix'),
     'S_val and alignment': (ViewGradients, 'align'),
 }
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = ToolParser(__doc__)
-    add_common_arguments(parser)
-    parser.add_argument('--steps', type=int, default=10, help='timed steps')
-    parser.add_argument('--warmup', type=int, default=2, help='steps before them')
-    parser.add_argument('--amp', action='store_true', help='bfloat16 autocast')
-    parser.add_argument(
-        '--compile',
-        action='store_true',
-        help='compile the network of the search; that of the floor stays eager',
-    )
-    return parser.parse_args()
 
 
 def seconds(function: Callable[[], Any]) -> tuple[float, Any]:
@@ -98,12 +83,6 @@ def build_loop(config: Any) -> tuple[DDASLoop, nn.Module]:
     return loop, network
 
 
-def epochs(dataloader: Iterable[Any]) -> Iterator[Any]:
-    """Yield the batches of a data loader, epoch after epoch."""
-    while True:
-        yield from dataloader
-
-
 def measure(
     loop: DDASLoop, network: nn.Module, steps: int, warmup: int
 ) -> list[dict[str, float]]:
@@ -116,7 +95,8 @@ def measure(
         timed(owner, name, part, spent)
     timed(loop.runner.optim_wrapper, 'step', 'optimiser', spent)
     timed(loop.policy, 'step', 'policy', spent)
-    pairs = zip(epochs(loop.dataloader), loop.val_loader, strict=False)
+    endless = chain.from_iterable(repeat(loop.dataloader))  # epoch after epoch
+    pairs = zip(endless, loop.val_loader, strict=False)
     pairs = prefetched(pairs, loop.device)
     rows = []
     for number in track(range(warmup + steps), 'search steps and their floor'):
@@ -173,7 +153,17 @@ def device_name(device: torch.device) -> str:
 
 def main() -> None:
     """Measure and print."""
-    args = parse_args()
+    parser = ToolParser(__doc__)
+    add_common_arguments(parser)
+    parser.add_argument('--steps', type=int, default=10, help='timed steps')
+    parser.add_argument('--warmup', type=int, default=2, help='steps before them')
+    parser.add_argument('--amp', action='store_true', help='bfloat16 autocast')
+    parser.add_argument(
+        '--compile',
+        action='store_true',
+        help='compile the network of the search; that of the floor stays eager',
+    )
+    args = parser.parse_args()
     config = load_config(args)
     config.log_level = 'ERROR'
     config.train_cfg.amp = args.amp

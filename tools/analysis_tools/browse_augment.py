@@ -20,8 +20,7 @@ sys.path.insert(0, __file__.rpartition('/tools/')[0])
 from mmengine.config import Config
 
 from ddas_mm.augment.candidates import build_space
-from ddas_mm.cli.parser import ToolParser
-from ddas_mm.cli.run import add_common_arguments, load_config, run_tool
+from ddas_mm.cli.run import ToolParser, add_common_arguments, load_config, run_tool
 from ddas_mm.config import find_dicts
 from ddas_mm.errors import SettingError
 from ddas_mm.outcome.examples import Examples
@@ -64,16 +63,16 @@ def main() -> None:
     results, schedule = load_image(config, args.index, args.seed)
     schedule = schedule if args.policy is None else read_policy(args.policy)
     kind = 'candidates' if schedule is None or args.candidates else 'samples'
+    space = find_space(config, schedule)
+    images = ImagePictures(space, results, args.seed)
     where = f'image {args.index} ({Path(results.get("img_path") or "").name})'
     if kind == 'candidates':
         if args.epoch is not None:
             raise SettingError('--epoch needs a policy, and goes without --candidates')
-        space = find_space(config, schedule)
         heading = (
             f'{len(space)} candidates on {where}. A draw that changes nothing is '
             f'repeated, up to {DRAWS} times.'
         )
-        images = ImagePictures(space, results, args.seed)
         pictures = [images.candidate(k) for k in range(len(space))]
     else:
         epoch, epochs = find_epoch(config, schedule, args.epoch)
@@ -85,7 +84,6 @@ def main() -> None:
             f'(row {index + 1} of {len(schedule)}): p_tp '
             f'{schedule.total_prob[index]:.3f}, most likely {top}.'
         )
-        images = ImagePictures(schedule.space, results, args.seed)
         pictures = list(images.samples(schedule, index, args.num_samples))
     out = args.out or Path(config.work_dir) / f'augment_{kind}.png'
     out.parent.mkdir(parents=True, exist_ok=True)

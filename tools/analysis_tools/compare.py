@@ -18,6 +18,7 @@ import io
 import json
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -29,8 +30,7 @@ import numpy as np
 from scipy import stats
 
 from ddas_mm.cli.jobs import Run, RunFailed, add_run_arguments, check_names, plan_runs
-from ddas_mm.cli.parser import ToolParser
-from ddas_mm.cli.run import run_tool
+from ddas_mm.cli.run import ToolParser, run_tool
 from ddas_mm.errors import SettingError
 from ddas_mm.files import write_atomically
 
@@ -226,7 +226,7 @@ def main() -> None:
     """Train, evaluate, compare."""
     args = parse_args()
     runs = plan(args)
-    results: Results = {run.name: {} for run in runs}
+    results: Results = defaultdict(dict)
     failed = []
     for number, run in enumerate(runs, 1):
         print(f'{number}/{len(runs)}: {run.name}, seed {run.seed}', flush=True)
@@ -235,7 +235,6 @@ def main() -> None:
         except RunFailed as error:
             print(error, file=sys.stderr)
             failed.append(f'{run.name}, seed {run.seed}')
-    results = {name: found for name, found in results.items() if found}
     if results:
         metric = choose_metric(results, args.metric)
         tables = {'compare': build_table(results, metric)}

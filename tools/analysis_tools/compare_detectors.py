@@ -17,12 +17,10 @@ sys.path.insert(0, __file__.rpartition('/tools/')[0])
 
 import cv2
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from mmengine.runner import Runner
 
-from ddas_mm.cli.parser import ToolParser
-from ddas_mm.cli.run import build_runner, run_tool
+from ddas_mm.cli.run import ToolParser, build_runner, run_tool
 from ddas_mm.config import read_config
 from ddas_mm.errors import SettingError
 from ddas_mm.outcome.plots import draw_op_probs, draw_total_prob
@@ -30,10 +28,6 @@ from ddas_mm.policy import PolicySchedule, read_policy
 
 TRUTH, FOUND = (0, 158, 115), (213, 94, 0)  # RGB
 ZOOM = 3
-TRAINING = (
-    *('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'),
-    *('custom_hooks', 'auto_scale_lr'),
-)
 
 
 def parse_args() -> argparse.Namespace:
@@ -62,8 +56,10 @@ def evaluate(config_file: str, checkpoint: str, work_dir: str) -> tuple[float, R
     config = read_config(config_file)
     if not config.get('model') or not config.get('test_dataloader'):
         raise SettingError(f'--run: {config_file!r} needs model and test_dataloader')
-    config.update(dict.fromkeys(TRAINING), load_from=checkpoint, work_dir=work_dir)
-    config.update(resume=False, launcher='none', log_level='ERROR')
+    config.load_from, config.work_dir = checkpoint, work_dir
+    config.resume, config.launcher, config.log_level = False, 'none', 'ERROR'
+    config.train_dataloader = config.train_cfg = config.optim_wrapper = None
+    config.param_scheduler = config.custom_hooks = config.auto_scale_lr = None
     with redirect_stdout(sys.stderr):  # the log, and what COCO's evaluation prints
         runner = build_runner(config)
         for log in (runner.logger, *runner.logger.handlers):
@@ -150,7 +146,7 @@ def main() -> None:
             pairs = draw_predictions(runner, args.num_images, args.score)
             rows.setdefault('truth', [truth for truth, _ in pairs])
             rows[f'{name}\nmAP {scores[name]:.3f}'] = [found for _, found in pairs]
-    FigureCanvasAgg(draw_comparison(rows, policy)).print_png(out)
+    draw_comparison(rows, policy).savefig(out, format='png')
     width = max(map(len, scores))
     for name, score in scores.items():
         print(f'{name:{width}}  mAP {score:.3f}')

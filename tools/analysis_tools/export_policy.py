@@ -19,8 +19,7 @@ sys.path.insert(0, __file__.rpartition('/tools/')[0])
 
 from print_policy import load_policy, row_index
 
-from ddas_mm.cli.parser import ToolParser
-from ddas_mm.cli.run import run_tool
+from ddas_mm.cli.run import ToolParser, run_tool
 from ddas_mm.errors import SettingError
 from ddas_mm.export import TARGETS, export_policy, static_policy
 from ddas_mm.files import write_atomically

@@ -13,8 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, __file__.rpartition('/tools/')[0])
 
-from ddas_mm.cli.parser import ToolParser
-from ddas_mm.cli.run import run_tool
+from ddas_mm.cli.run import ToolParser, run_tool
 from ddas_mm.errors import SettingError
 from ddas_mm.policy import read_policy, write_policy
 

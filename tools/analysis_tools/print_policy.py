@@ -6,7 +6,6 @@ Examples:
   python tools/analysis_tools/print_policy.py old/policy.json new/policy.json
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -16,22 +15,11 @@ sys.path.insert(0, __file__.rpartition('/tools/')[0])
 import numpy as np
 from scipy.special import entr
 
-from ddas_mm.cli.parser import ToolParser
-from ddas_mm.cli.run import run_tool
+from ddas_mm.cli.run import ToolParser, run_tool
 from ddas_mm.config import find_dicts, read_config
 from ddas_mm.errors import SettingError
 from ddas_mm.outcome.emit import AUGMENT
 from ddas_mm.policy import PolicySchedule, policy_from_dict, read_policy
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = ToolParser(__doc__)
-    add = parser.add_argument
-    add('policy', nargs='+', help='policy.json or emitted config; two to compare')
-    add('--row', default='last', help="search epoch, from 1, or 'last' (default)")
-    add('--top', type=int, help='show so many candidates')
-    return parser.parse_args()
 
 
 def load_policy(path: str) -> PolicySchedule:
@@ -45,12 +33,11 @@ def load_policy(path: str) -> PolicySchedule:
     config = read_config(path).to_dict()
     steps = find_dicts(config.get('train_dataloader') or {}, AUGMENT)
     found = [config.get('ddas_policy'), *(step.get('policy') for step in steps)]
-    policies = [policy for policy in found if policy is not None]
-    if not policies:
+    policy = next((policy for policy in found if policy is not None), None)
+    if policy is None:
         raise SettingError(f'{path!r} holds no policy')
-    if isinstance(policies[0], str):
-        return read_policy(policies[0])
-    return policy_from_dict(policies[0], path)
+    named = isinstance(policy, str)
+    return read_policy(policy) if named else policy_from_dict(policy, path)
 
 
 def row_index(schedule: PolicySchedule, row: str) -> int:
@@ -132,21 +119,25 @@ def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def main() -> None:
     """Print."""
-    args = parse_args()
+    parser = ToolParser(__doc__)
+    add = parser.add_argument
+    add('policy', nargs='+', help='policy.json or emitted config; two to compare')
+    add('--row', default='last', help="search epoch, from 1, or 'last' (default)")
+    add('--top', type=int, help='show so many candidates')
+    args = parser.parse_args()
     if len(args.policy) > 2:
         raise SettingError(f'give one policy or two, not {len(args.policy)}')
     if args.top is not None and args.top < 1:
         raise SettingError(f'--top must be at least 1, but is {args.top}')
     policies = [load_policy(path) for path in args.policy]
     rows = [(policy, row_index(policy, args.row)) for policy in policies]
-    if len(rows) == 1:
-        print(row_table(*rows[0], args.top))
-    else:
-        print(difference_table(rows[0], rows[1], args.top))
+    table = row_table if len(rows) == 1 else difference_table
+    arguments = rows[0] if len(rows) == 1 else rows
+    try:
+        print(table(*arguments, args.top))
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        sys.stdout = open(os.devnull, 'w')  # noqa: SIM115
 
 
 if __name__ == '__main__':
-    try:
-        run_tool(main)
-    except BrokenPipeError:  # the reader, `head` say, has seen enough
-        sys.stdout = open(os.devnull, 'w')  # noqa: SIM115
+    run_tool(main)

@@ -8,32 +8,25 @@ Examples:
 The pictures need the data of the search; without it the report comes without them.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, __file__.rpartition('/tools/')[0])
 
-from ddas_mm.cli.parser import ToolParser
-from ddas_mm.cli.run import run_tool
+from ddas_mm.cli.run import ToolParser, run_tool
 from ddas_mm.errors import SettingError
 from ddas_mm.outcome.report import REPORT, report_work_dir
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+def main() -> None:
+    """Write it."""
     parser = ToolParser(__doc__)
     add = parser.add_argument
     add('work_dir', type=Path, help="a search's work_dir")
     add('--out', type=Path, metavar='HTML', help=f'(default: WORK_DIR/{REPORT})')
     add('--data-root', metavar='DIR', help='where the data is now')
     add('--num-images', type=int, default=2, help='images to show (default: 2)')
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Write it."""
-    args = parse_args()
+    args = parser.parse_args()
     if args.num_images < 1:
         raise SettingError(f'--num-images must be at least 1, but is {args.num_images}')
     out = args.out or args.work_dir / REPORT

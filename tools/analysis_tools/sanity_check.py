@@ -22,12 +22,10 @@ sys.path.insert(0, __file__.rpartition('/tools/')[0])
 
 import digits
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ddas_mm.cli.jobs import Run, RunFailed, add_run_arguments, check_names, plan_runs
-from ddas_mm.cli.parser import ToolParser
-from ddas_mm.cli.run import run_tool
+from ddas_mm.cli.run import ToolParser, run_tool
 from ddas_mm.errors import SettingError
 from ddas_mm.files import write_atomically
 from ddas_mm.outcome.plots import draw_op_probs
@@ -59,10 +57,11 @@ def judge(run: Run, schedule: PolicySchedule, planted: str) -> tuple[str, float]
             f'there are {", ".join(schedule.space.labels)}'
         )
     other = next(name for name in probs if name != planted)
-    ratio, seconds = probs[planted] / probs[other], schedule.search.get('seconds')
+    ratio = probs[planted] / probs[other]
+    seconds = schedule.search.get('seconds', np.nan)
     return (
         f'| {run.name} | {run.seed} | {planted} {probs[planted]:.4f} | '
-        f'{other} {probs[other]:.4f} | {ratio:.2f} | {seconds or np.nan:.0f} |'
+        f'{other} {probs[other]:.4f} | {ratio:.2f} | {seconds:.0f} |'
     ), ratio
 
 
@@ -201,8 +200,8 @@ def main() -> None:
             rows.append(f'{row} {"yes" if passed else "NO"} |')
             print(rows[-1], flush=True)
         if found:
-            picture = FigureCanvasAgg(draw(runs[0].name, planted, found))
-            picture.print_png(work_dir / f'{runs[0].name}.png')
+            figure = draw(runs[0].name, planted, found)
+            figure.savefig(work_dir / f'{runs[0].name}.png')
     table = '\n'.join(rows)
     write_atomically(work_dir / 'sanity_check.md', table + '\n')
     print(f'\n{table}\n\npictures and table: {work_dir}')
