@@ -16,7 +16,7 @@ def main() -> None:
     folder = Path(tool_path('.'))
     paths = [*sorted(folder.glob('*.py')), *sorted(folder.glob('*/*.py'))]
     tools = {path.stem: path for path in paths}
-    lines = ['Search augmentation policies, and use them. Commands (NAME --help):', '']
+    lines = ['Search augmentation policies, and use them.', '', 'commands:']
     for name, path in tools.items():
         text = ast.get_docstring(ast.parse(path.read_text(encoding='utf-8')))
         lines.append(f'  {name:18} {str(text).splitlines()[0]}')

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from ddas_mm.cli import main
 from ddas_mm.cli.parser import ToolParser
 from tests.ranks import ROOT
 
@@ -105,6 +106,49 @@ def test_wrong_arguments_end_in_one_sentence(command, call):
     assert re.search(WRONG[command], err), err
     assert err.startswith(f'{name}: error: ')
     assert len(err.splitlines()) == 2
+
+
+@pytest.fixture
+def ddas(capsys, monkeypatch):
+    """Type a ``ddas`` command; return its status and what it printed."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, 'argv', ['/bin/ddas', *words])
+        monkeypatch.setattr(sys, 'orig_argv', ['python', *sys.argv])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return end.value.code, *capsys.readouterr()
+
+    return run
+
+
+def test_ddas_lists_every_tool_with_what_it_does(ddas):
+    code, out, _ = ddas()
+    assert code == 0
+    for path in TOOLS:
+        (line,) = re.findall(rf'^  {path.stem} +(.+)', out, re.MULTILINE)
+        assert f'"""{line}' in path.read_text()
+
+
+def test_ddas_names_the_command_that_was_meant(ddas):
+    code, _, err = ddas('reprot')
+    assert code == 2
+    assert 'did you mean report?' in err
+    assert 'ddas --help shows all options' in err
+
+
+@pytest.mark.parametrize('path', TOOLS, ids=name_of)
+def test_ddas_runs_a_tool_under_the_name_that_was_typed(path, ddas):
+    code, out, _ = ddas(path.stem, '--help')
+    assert code == 0
+    assert f'usage: ddas {path.stem} ' in out
+    assert f'  ddas {path.stem} ' in out.partition('examples:\n')[2]
+    assert f'{path.name}' not in out
+    code, _, err = ddas(path.stem, '--hepl')
+    assert code == 2
+    assert err.startswith(f'ddas {path.stem}: error: there is no option --hepl')
+    assert sys.orig_argv[1:] == [path.stem, '--hepl']  # what goes on after a stop
+    assert sys.orig_argv[0] == 'ddas'
 
 
 def test_numbers_and_words_behind_a_double_dash_are_no_options():
