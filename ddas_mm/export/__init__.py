@@ -1,5 +1,6 @@
-"""A policy in other libraries' words: text that needs nothing of this package."""
+"""A policy in the terms of other libraries."""
 
-from ddas_mm.export.static import TARGETS, StaticPolicy, export_policy, static_policy
+from ddas_mm.export.static import export_policy, static_policy
+from ddas_mm.export.targets import TARGETS
 
-__all__ = ['TARGETS', 'StaticPolicy', 'export_policy', 'static_policy']
+__all__ = ['TARGETS', 'export_policy', 'static_policy']

@@ -6,35 +6,20 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ddas_mm.errors import SettingError
-from ddas_mm.export.candidate import Call, Wanted
-from ddas_mm.export.general import ALBUMENTATIONS, TORCHVISION
-from ddas_mm.export.openmmlab import MMDET, MMPRETRAIN
-from ddas_mm.ops import get_op, resolve_constants
-from ddas_mm.policy import PolicySchedule, SearchSpace
+from ddas_mm.export.targets import Call, Effect, calls_of
+from ddas_mm.ops import resolve_constants
+from ddas_mm.policy import PolicyRow, PolicySchedule
 from ddas_mm.policy.space import candidate_label
-
-TARGETS = {
-    'mmdet': MMDET,
-    'mmpretrain': MMPRETRAIN,
-    'torchvision': TORCHVISION,
-    'albumentations': ALBUMENTATIONS,
-}
-"""Target -> operation -> its calls, each to be taken with equal probability."""
-
 
 SIZE = {'detection': (640, 480), 'classification': (32, 32)}
 
 
-IMPORTS = {
-    'torchvision': 'from torchvision.transforms import v2',
-    'albumentations': 'import albumentations as A',
+# Target -> how it is imported, the name that it has then, and what leaves images alone.
+MODULES = {
+    'torchvision': ('from torchvision.transforms import v2', 'v2', 'Identity'),
+    'albumentations': ('import albumentations as A', 'A', 'NoOp'),
 }
-
-
-PREFIX = {'torchvision': 'v2.', 'albumentations': 'A.'}
 
 
 SHIFT = '''
@@ -59,19 +44,7 @@ class Shift(v2.Transform):
 '''
 
 
-@dataclass(frozen=True)
-class StaticPolicy:
-    """A policy that does not change during a training.
-
-    Attributes:
-        space: Candidates, depth and constants.
-        total_prob: ``p_tp``.
-        op_probs: (K,) ``p_o``.
-    """
-
-    space: SearchSpace
-    total_prob: float
-    op_probs: np.ndarray
+Choices = list[tuple[float, Call | None, str]]
 
 
 @dataclass(frozen=True)
@@ -89,22 +62,20 @@ class Exported:
     notes: dict[str, str]
 
 
-def static_policy(schedule: PolicySchedule, row: int | None = -1) -> StaticPolicy:
-    """Return one row of a schedule, or the mean of all.
+def static_policy(schedule: PolicySchedule, row: int | None = -1) -> PolicySchedule:
+    """Return a schedule of one row: one of a schedule's, or the mean of all.
 
     Args:
         schedule: The searched policy.
         row: Index from 0, or from the end if negative; None for the mean.
     """
-    if row is None:
-        total_prob, op_probs = schedule.total_prob.mean(), schedule.op_probs.mean(0)
-    else:
-        total_prob, op_probs = schedule.total_prob[row], schedule.op_probs[row]
-    return StaticPolicy(schedule.space, float(total_prob), op_probs)
+    part = slice(None) if row is None else slice(row, row + 1 or None)
+    snapshot = schedule.total_prob[part].mean(), schedule.op_probs[part].mean(axis=0)
+    return PolicySchedule.from_snapshots(schedule.space, [snapshot])
 
 
 def export_policy(
-    policy: StaticPolicy,
+    policy: PolicySchedule,
     target: str,
     size: tuple[int, int] | None = None,
     as_json: bool = False,
@@ -116,7 +87,7 @@ def export_policy(
 
     Args:
         policy: What to export.
-        target: One of :data:`TARGETS`.
+        target: One of ``TARGETS``.
         size: Width and height of the images, where pixels become shares or the other
             way; None for COCO's 640 x 480, or CIFAR's 32 x 32 for classification.
         as_json: Write JSON instead of Python.
@@ -127,47 +98,38 @@ def export_policy(
     """
     size = size or SIZE.get(policy.space.table, (640, 480))
     choices, missing, notes = [], {}, {}
-    for candidate, prob in zip(policy.space.candidates, policy.op_probs, strict=True):
+    candidates = zip(policy.space.candidates, policy.op_probs[-1].tolist(), strict=True)
+    for candidate, prob in candidates:
         label = candidate_label(candidate)
-        calls = _calls(policy, candidate, target, size)
+        calls = calls_of(target, _effect(policy, candidate, size))
         if calls is None:
-            missing[label] = float(prob)
+            missing[label] = prob
             continue
         if calls and calls[0].note:
             notes[label] = calls[0].note
         for call in calls or [None]:
-            choices.append((float(prob) / max(len(calls), 1), call, label))
+            choices.append((prob / max(len(calls), 1), call, label))
     total = sum(prob for prob, _, _ in choices)
     if not total:
         raise SettingError(f'{target} offers none of the candidates of this policy')
     choices = [(prob / total, call, label) for prob, call, label in choices]
-    if as_json:
-        text = _json(policy, target, choices)
-    elif target in IMPORTS:
-        text = _python(policy, target, choices)
-    else:
-        text = _config(policy, target, choices)
-    return Exported(text, missing, notes)
+    write = _json if as_json else _python if target in MODULES else _config
+    return Exported(write(policy.row(-1), target, choices), missing, notes)
 
 
-def _calls(
-    policy: StaticPolicy, candidate: Any, target: str, size: tuple[int, int]
-) -> list[Call] | None:
+def _effect(policy: PolicySchedule, candidate: Any, size: tuple[int, int]) -> Effect:
     try:
         constants = resolve_constants(policy.space.table, **policy.space.constants)
-        get_op(policy.space.table, candidate[0])
+        return Effect.of(candidate, constants, size)
     except ValueError as error:
         raise SettingError(f'the policy cannot be exported: {error}') from None
-    wanted = Wanted.of(candidate, constants, size)
-    make = TARGETS[target].get(wanted.name)
-    return None if make is None else make(wanted)
 
 
-def _json(policy: StaticPolicy, target: str, choices: list[Any]) -> str:
+def _json(policy: PolicyRow, target: str, choices: Choices) -> str:
     data = {
         'target': target,
         'total_prob': policy.total_prob,
-        'depth': policy.space.depth,
+        'depth': policy.depth,
         'choices': [
             {
                 'candidate': label,
@@ -181,60 +143,52 @@ def _json(policy: StaticPolicy, target: str, choices: list[Any]) -> str:
     return json.dumps(data, indent=1) + '\n'
 
 
-def _config(policy: StaticPolicy, target: str, choices: list[Any]) -> str:
+def _config(policy: PolicyRow, target: str, choices: Choices) -> str:
     """Return one config variable, a step of a pipeline."""
-    lines = [
-        f'# A DDAS policy, for a pipeline of {target} behind the loading steps.',
-        'ddas_static_policy = dict(',
-        f'    type={"RandomApply"!r}, prob={policy.total_prob!r}, transforms=[',
-    ]
-    for _ in range(policy.space.depth):
-        lines.append("    dict(type='RandomChoice', transforms=[")
-        for _, call, label in choices:
-            step = _mm_call(target, call) if call else ''
-            lines.append(f'        [{step}],  # {label}')
-        probs = [prob for prob, _, _ in choices]
-        lines.append(f'    ], prob={probs!r}),')
-    return '\n'.join([*lines, '])', ''])
+    lines = ["    dict(type='RandomChoice', transforms=["]
+    for _, call, label in choices:
+        step = f"dict(type='{target}.{call.name}', {call.text})" if call else ''
+        lines.append(f'        [{step}],  # {label}')
+    lines.append(f'    ], prob={[prob for prob, _, _ in choices]!r}),')
+    return '\n'.join(
+        [
+            f'# A DDAS policy, for a pipeline of {target} behind the loading steps.',
+            'ddas_static_policy = dict(',
+            f"    type='RandomApply', prob={policy.total_prob!r}, transforms=[",
+            *lines * policy.depth,
+            '])',
+            '',
+        ]
+    )
 
 
-def _mm_call(target: str, call: Call) -> str:
-    arguments = ', '.join(f'{key}={value!r}' for key, value in call.arguments.items())
-    return f'dict(type={f"{target}.{call.name}"!r}, {arguments})'
-
-
-def _python(policy: StaticPolicy, target: str, choices: list[Any]) -> str:
+def _python(policy: PolicyRow, target: str, choices: Choices) -> str:
     """Return a module that defines ``policy``, a transform."""
-    prefix = PREFIX[target]
+    statement, module, nothing = MODULES[target]
     shift = any(call and call.name == 'Shift' for _, call, _ in choices)
     lines = [
         f'"""A DDAS policy, for images of {target} before they are normalised."""',
         '',
-        IMPORTS[target],
+        statement,
         SHIFT if shift else '',
         'choices = [',
     ]
     for prob, call, label in choices:
-        lines.append(f'    ({prob!r}, {_call(prefix, target, call)}),  # {label}')
+        name = call.name if call else nothing
+        name = name if name == 'Shift' else f'{module}.{name}'
+        text = call.text if call else ''
+        lines.append(f'    ({prob!r}, {name}({text})),  # {label}')
     lines.append(']')
-    p, depth = policy.total_prob, policy.space.depth
+    steps, several = '[step for _, step in choices]', f'_ in range({policy.depth})'
+    p = policy.total_prob
     if target == 'torchvision':
-        one = (
-            'v2.RandomChoice([step for _, step in choices], p=[p for p, _ in choices])'
-        )
-        lines.append(f'policy = v2.RandomApply([{one} for _ in range({depth})], p={p})')
+        one = f'v2.RandomChoice({steps}, p=[p for p, _ in choices])'
+        lines.append(f'policy = v2.RandomApply([{one} for {several}], p={p})')
     else:
-        lines.append(
-            'for prob, step in choices:\n    step.p = prob  # its share in OneOf'
-        )
-        one = 'A.OneOf([step for _, step in choices], p=1)'
-        lines.append(f'policy = A.Sequential([{one} for _ in range({depth})], p={p})')
+        lines += [
+            'for prob, step in choices:',
+            '    step.p = prob  # its share in OneOf',
+        ]
+        one = f'A.OneOf({steps}, p=1)'
+        lines.append(f'policy = A.Sequential([{one} for {several}], p={p})')
     return '\n'.join([*lines, ''])
-
-
-def _call(prefix: str, target: str, call: Call | None) -> str:
-    if call is None:
-        return f'{prefix}Identity()' if target == 'torchvision' else f'{prefix}NoOp()'
-    arguments = ', '.join(f'{key}={value!r}' for key, value in call.arguments.items())
-    name = call.name if call.name == 'Shift' else prefix + call.name
-    return f'{name}({arguments})'

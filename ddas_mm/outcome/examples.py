@@ -16,6 +16,8 @@ from ddas_mm.policy import PolicySchedule
 from ddas_mm.randomness import generators_kept, seed_generators
 from ddas_mm.search.data import build_dataset
 
+TRIES = 200  # images that are looked at for some with boxes
+
 
 class Examples:
     """Images of a data set after the steps that come before DDASAugment.
@@ -65,6 +67,18 @@ class Examples:
                 f'train_dataloader.dataset finds no {str(error.filename or error)!r}; '
                 'set its data_root, or give --data-root DIR'
             ) from error
+
+    def choose(self, number: int, seed: int) -> list[dict[str, Any]]:
+        """Return mm's dicts of the first images with boxes; others if too few have."""
+        chosen, others = [], []
+        for index in range(min(len(self), TRIES)):
+            results = self.load(index, seed)
+            if results is not None:
+                boxes = results.get('gt_bboxes')
+                (chosen if boxes is None or len(boxes) else others).append(results)
+            if len(chosen) == number:
+                break
+        return (chosen + others)[:number]
 
     def schedule(self, index: int) -> PolicySchedule | None:
         """Return the policy in the pipeline of an image."""

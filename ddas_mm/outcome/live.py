@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
-import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from mmengine.runner import Runner
 
 from ddas_mm.errors import check_integer
 from ddas_mm.outcome.examples import Examples
-from ddas_mm.outcome.page import shown_candidates
-from ddas_mm.outcome.pictures import ImagePictures, choose_images, lay_out_sheet
-from ddas_mm.outcome.plots import draw_op_probs, plot
+from ddas_mm.outcome.pictures import ImagePictures, lay_out_sheet, shown_candidates
+from ddas_mm.outcome.plots import draw_op_probs, pixels, plot
 from ddas_mm.policy import PolicySchedule
+
+WIDTH = 160  # pixels of a picture on the sheet
 
 
 class LiveView:
@@ -44,25 +44,22 @@ class LiveView:
         visualizer, epoch = runner.visualizer, len(schedule)
         labels, probs = schedule.space.labels, schedule.op_probs[-1].tolist()
         curves = {f'p_o/{k}': prob for k, prob in zip(labels, probs, strict=True)}
+        self._try(runner, 'curves', lambda: visualizer.add_scalars(curves, epoch))
+
+        def send_curves() -> None:
+            figure = plot(partial(draw_op_probs, schedule=schedule))
+            visualizer.add_image('op_probs', pixels(figure), epoch)
 
         def send_candidates() -> None:
             examples = Examples(runner.train_loop.dataloader.dataset.dataset)
-            image = candidates_image(schedule, examples)
-            visualizer.add_image('candidates', image, epoch)
+            figure = candidates_figure(schedule, examples)
+            visualizer.add_image('candidates', pixels(figure), epoch)
 
-        self._try(runner, 'curves', lambda: visualizer.add_scalars(curves, epoch))
-        if self._is_due(epoch, runner.max_epochs):
+        every, last = self.image_interval, epoch == runner.max_epochs
+        if every and (epoch % every == 0 or last):
             # No slash in these names: LocalVisBackend makes file names of them.
-            self._try(
-                runner,
-                'images of curves',
-                lambda: visualizer.add_image('op_probs', curves_image(schedule), epoch),
-            )
+            self._try(runner, 'images of curves', send_curves)
             self._try(runner, 'images of candidates', send_candidates)
-
-    def _is_due(self, epoch: int, max_epochs: int) -> bool:
-        interval = self.image_interval
-        return interval > 0 and (epoch % interval == 0 or epoch == max_epochs)
 
     def _try(self, runner: Runner, what: str, send: Callable[[], None]) -> None:
         try:
@@ -77,18 +74,10 @@ class LiveView:
             self._failed.add(what)
 
 
-WIDTH = 160  # pixels of a picture on the sheet
-
-
-def curves_image(schedule: PolicySchedule) -> np.ndarray:
-    """(H, W, 3) uint8 RGB curves of p_o, the best candidates named."""
-    return _pixels(plot(draw_op_probs, schedule))
-
-
-def candidates_image(
+def candidates_figure(
     schedule: PolicySchedule, examples: Examples, number: int = 2, seed: int = 0
-) -> np.ndarray:
-    """(H, W, 3) uint8 RGB contact sheet of the last row's best candidates.
+) -> Figure:
+    """Return a contact sheet of the last row's best candidates.
 
     Args:
         schedule: The policy so far.
@@ -100,20 +89,13 @@ def candidates_image(
         SettingError: If an image is missing or cannot be augmented.
     """
     top, _ = shown_candidates(schedule)
-    probs = schedule.op_probs[-1]
     pictures = []
-    for results in choose_images(examples, number, seed):
+    for results in examples.choose(number, seed):
         image = ImagePictures(schedule.space, results, seed)
         pictures.append(image.original())
         for k in top:
             picture = image.candidate(k)
-            title = f'{picture.title}\np_o {probs[k]:.4f}'
+            title = f'{picture.title}\np_o {schedule.op_probs[-1, k]:.4f}'
             pictures.append(replace(picture, title=title))
     heading = f'epoch {len(schedule)}: the most probable candidates'
-    return _pixels(lay_out_sheet(pictures, heading, WIDTH, 1 + len(top)))
-
-
-def _pixels(figure: Figure) -> np.ndarray:
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+    return lay_out_sheet(pictures, heading, WIDTH, 1 + len(top))

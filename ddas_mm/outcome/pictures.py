@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
@@ -40,6 +39,9 @@ LETTER = 7.2  # pixels that a letter takes at most, on average
 
 
 GAP = 8  # pixels around pictures
+
+
+LEAST_WIDTH = 400  # pixels of a sheet, for its heading
 
 
 SHAPE = 1.4  # width by height of a sheet, if the number of pictures allows
@@ -69,45 +71,11 @@ class Picture:
     ids: Sequence[int] = ()
 
 
-@dataclass(frozen=True)
-class _Grid:
-    """Where things are, in pixels from the top left."""
-
-    columns: int
-    rows: int
-    width: int  # of a picture
-    height: int  # of a picture
-    title: int  # height of a title
-
-    @classmethod
-    def of(cls, pictures: Sequence[Picture], width: int, columns: int | None) -> _Grid:
-        sides = [picture.sample.image.shape for picture in pictures]
-        height = math.ceil(max(width * side[0] / side[1] for side in sides))
-        title = LINE * max(len(picture.title.splitlines()) for picture in pictures)
-        if columns is None:
-            cell = (height + title + GAP) / (width + GAP)
-            columns = max(round(math.sqrt(len(sides) * cell * SHAPE)), 1)
-        columns = min(columns, len(sides))
-        return cls(columns, math.ceil(len(sides) / columns), width, height, title)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of all pictures."""
-        cell = self.height + self.title + GAP
-        return self.columns * (self.width + GAP) + GAP, self.rows * cell + GAP
-
-    def corner(self, index: int) -> tuple[int, int]:
-        """Left and top of a picture, below its title."""
-        row, column = divmod(index, self.columns)
-        top = row * (self.height + self.title + GAP) + self.title
-        return GAP + column * (self.width + GAP), top
-
-
 def draw_contact_sheet(
     pictures: Sequence[Picture], heading: str, path: Path, width: int = 240
 ) -> None:
     """Write a PNG of all pictures; see :func:`lay_out_sheet`."""
-    FigureCanvasAgg(lay_out_sheet(pictures, heading, width)).print_png(path)
+    lay_out_sheet(pictures, heading, width).savefig(path)
 
 
 def lay_out_sheet(
@@ -124,32 +92,34 @@ def lay_out_sheet(
         width: Width of a picture on the sheet, in pixels.
         columns: Pictures in a row; None for a sheet that is a little wider than high.
     """
-    grid = _Grid.of(pictures, width, columns)
-    across, down = grid.size
-    across = max(across, 400)
+    heights = [width * _slope(picture) for picture in pictures]
+    title = LINE * max(len(picture.title.splitlines()) for picture in pictures)
+    cell_width, cell_height = width + GAP, math.ceil(max(heights)) + title + GAP
+    if columns is None:
+        squares = len(pictures) * cell_height / cell_width
+        columns = max(round(math.sqrt(squares * SHAPE)), 1)
+    columns = min(columns, len(pictures))
+    across = max(columns * cell_width + GAP, LEAST_WIDTH)
     heading = textwrap.fill(heading, int((across - 2 * GAP) / LETTER))
     top = LINE * (heading.count('\n') + 1) + 2 * GAP
-    figure = Figure(figsize=(across / DPI, (top + down) / DPI), dpi=DPI)
-    total = top + down
-    figure.text(GAP / across, 1 - GAP / total, heading, fontsize=FONT, va='top')
-    for index, picture in enumerate(pictures):
-        left, upper = grid.corner(index)
-        height, breadth = picture.sample.image.shape[:2]
-        high = width * height / breadth
-        bottom = 1 - (top + upper + high) / total
-        axes = figure.add_axes((left / across, bottom, width / across, high / total))
+    down = top + math.ceil(len(pictures) / columns) * cell_height + GAP
+    figure = Figure(figsize=(across / DPI, down / DPI), dpi=DPI)
+    figure.text(GAP / across, 1 - GAP / down, heading, fontsize=FONT, va='top')
+    for index, (picture, height) in enumerate(zip(pictures, heights, strict=True)):
+        row, column = divmod(index, columns)
+        left = (GAP + column * cell_width) / across
+        bottom = 1 - (top + row * cell_height + title + height) / down
+        axes = figure.add_axes((left, bottom, width / across, height / down))
         draw_picture(axes, picture)
         longest = max(map(len, picture.title.splitlines()), default=1)
         size = FONT * min(1, width / (LETTER * max(longest, 1)))
-        axes.annotate(
-            picture.title,
-            (0, 1),
-            (0, 2),
-            xycoords='axes fraction',
-            textcoords='offset points',
-            fontsize=size,
-        )
+        axes.set_title(picture.title, loc='left', pad=2, fontsize=size)
     return figure
+
+
+def _slope(picture: Picture) -> float:
+    height, width = picture.sample.image.shape[:2]
+    return height / width
 
 
 def draw_picture(axes: Axes, picture: Picture) -> None:
@@ -254,21 +224,20 @@ class ImagePictures:
         return Picture(title, sample, ids)
 
 
+SHOWN = 6  # candidates with pictures, from either end
+
+
 WIDTH = 280  # pixels
 
 
 QUALITY = 80  # of JPEG
 
 
-TRIES = 200  # images that are looked at for some with boxes
-
-
 @dataclass(frozen=True)
 class Tile:
-    """A picture as a ``data:`` address, what it shows, and what to note of it."""
+    """A picture as a ``data:`` address, and what to note of it."""
 
     source: str
-    alt: str
     note: str = ''
 
 
@@ -283,6 +252,12 @@ class Gallery:
 
     originals: list[Tile]
     candidates: dict[int, list[Tile]]
+
+
+def shown_candidates(schedule: PolicySchedule) -> tuple[list[int], list[int]]:
+    """Return which candidates are shown on images: the best, and the worst."""
+    ranked = schedule.ranking()
+    return ranked[:SHOWN], ranked[SHOWN:][-SHOWN:]
 
 
 def draw_gallery(
@@ -304,10 +279,7 @@ def draw_gallery(
     Raises:
         SettingError: If an image is missing or cannot be augmented.
     """
-    images = [
-        ImagePictures(space, results, seed)
-        for results in choose_images(examples, number, seed)
-    ]
+    images = [ImagePictures(space, i, seed) for i in examples.choose(number, seed)]
     labels = space.labels
     return Gallery(
         [_tile(image.original(), 'original') for image in images],
@@ -315,28 +287,13 @@ def draw_gallery(
     )
 
 
-def choose_images(
-    examples: Examples, number: int, seed: int = 0
-) -> list[dict[str, Any]]:
-    """Return mm's dicts of the first images that have boxes; others if too few do."""
-    chosen, others = [], []
-    for index in range(min(len(examples), TRIES)):
-        results = examples.load(index, seed)
-        if results is not None:
-            boxes = results.get('gt_bboxes')
-            (chosen if boxes is None or len(boxes) else others).append(results)
-        if len(chosen) == number:
-            break
-    return (chosen + others)[:number]
-
-
 def _tile(picture: Picture, label: str) -> Tile:
-    height, width = picture.sample.image.shape[:2]
-    figure = Figure(figsize=(WIDTH / DPI, WIDTH * height / width / DPI), dpi=DPI)
+    size = WIDTH / DPI, WIDTH * _slope(picture) / DPI
+    figure = Figure(figsize=size, dpi=DPI)
     draw_picture(figure.add_axes((0, 0, 1, 1)), picture)
     file = io.BytesIO()
-    canvas = FigureCanvasAgg(figure)
-    canvas.print_jpg(file, pil_kwargs={'quality': QUALITY, 'optimize': True})
+    options = {'quality': QUALITY, 'optimize': True}
+    figure.savefig(file, format='jpg', pil_kwargs=options)
     code = base64.b64encode(file.getvalue()).decode()
     note = picture.title.removeprefix(label).replace('\n', ' ').strip(' ()')
-    return Tile(f'data:image/jpeg;base64,{code}', label, note)
+    return Tile(f'data:image/jpeg;base64,{code}', note)

@@ -1,14 +1,20 @@
-"""Curves of p_tp (paper Fig. 5) and p_o (paper Fig. 4)."""
+"""Charts over search epochs: for the report's page, as PNG, and on other axes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from ddas_mm.policy import PolicySchedule
 
@@ -16,63 +22,117 @@ from ddas_mm.policy import PolicySchedule
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
 
 
-def plot_policy(schedule: PolicySchedule, folder: Path) -> list[Path]:
-    """Draw ``total_prob.png`` and ``op_probs.png`` of a policy.
+PAGE_SIZE = (5, 3)  # inches, that is 360 x 216 user units: about pixels on a phone
 
-    Args:
-        schedule: The policy.
-        folder: Where to write.
 
-    Returns:
-        The two files.
+# Texts stay texts, and equal marks of two charts on a page have equal names.
+SVG_STYLE = {'svg.fonttype': 'none', 'svg.hashsalt': 'ddas'}
+
+
+# The page's own colours, which follow its light or dark mode.
+PAGE_COLOURS = {COLOURS[0].lower(): 'var(--line)', '#000000': 'currentColor'}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Rows of values over search epochs 1 .. T.
+
+    Attributes:
+        title: Heading of the chart.
+        note: What to see in it.
+        series: (T,) values by name; the last is a line, those before it are dots.
+        reference: A value to hold the series against, and its name.
+        span: Least height of the range that is shown.
+        bottom: Least value shown; None to follow the data.
     """
-    files = []
-    for name, draw in (('total_prob', draw_total_prob), ('op_probs', draw_op_probs)):
-        files.append(folder / f'{name}.png')
-        FigureCanvasAgg(plot(draw, schedule)).print_png(files[-1])
-    return files
+
+    title: str
+    note: str
+    series: Mapping[str, ArrayLike]
+    reference: tuple[str, float] | None = None
+    span: float = 0.0
+    bottom: float | None = None
+
+    def draw(self, axes: Axes) -> None:
+        """Draw the series; more than one are named in a legend."""
+        *dots, line = self.series.items()
+        epochs = _epochs(axes, len(np.asarray(line[1])))
+        for name, values in dots:
+            axes.plot(epochs, values, 'o', color=COLOURS[1], mfc='none', label=name)
+        axes.plot(epochs, line[1], 'o-', color=COLOURS[0], ms=3, label=line[0])
+        if self.reference is not None:
+            name, value = self.reference
+            axes.axhline(value, color='0.5', linestyle='--', label=name)
+        low, high = axes.get_ylim()
+        missing = max(self.span - (high - low), 0) / 2
+        axes.set_ylim(low - missing, high + missing)
+        axes.set_ylim(bottom=self.bottom)
+        if len(axes.lines) > 1:
+            axes.legend(frameon=False)
+
+    @property
+    def svg(self) -> str:
+        """The chart for a page: without a background, in the page's colours."""
+        file = io.StringIO()
+        unknown = dict.fromkeys(('Date', 'Creator', 'Format', 'Type'))
+        with rc_context(SVG_STYLE):
+            figure = plot(self.draw, PAGE_SIZE)
+            figure.savefig(file, format='svg', transparent=True, metadata=unknown)
+        text = re.sub(
+            r'^.*?(?=<svg)| xmlns(:xlink)?=".*?"', '', file.getvalue(), flags=re.S
+        )
+        for colour, of_page in PAGE_COLOURS.items():
+            text = text.replace(colour, of_page)
+        return text
+
+    @property
+    def summary(self) -> str:
+        """The chart in words, for those who cannot see it."""
+        parts = [
+            f'{name} from {values[0]:.4g} in epoch 1 to {values[-1]:.4g} '
+            f'in epoch {len(values)}'
+            for name, values in self.series.items()
+        ]
+        return f'{self.title}: ' + '; '.join(parts)
 
 
-def plot(
-    draw: Callable[[Axes, PolicySchedule], None], schedule: PolicySchedule
-) -> Figure:
-    """Return a figure of one drawing."""
-    figure = Figure(figsize=(7, 4), dpi=120, layout='constrained')
-    draw(figure.add_subplot(), schedule)
-    return figure
+def total_prob_chart(schedule: PolicySchedule) -> Chart:
+    """Return p_tp over search epochs (paper Fig. 5), as searched and smoothed."""
+    return Chart(
+        'Total probability p_tp',
+        'How often an image is augmented at all.',
+        {'as searched': schedule.total_prob_raw, 'smoothed': schedule.total_prob},
+        span=0.1,
+    )
 
 
 def draw_total_prob(axes: Axes, schedule: PolicySchedule) -> None:
     """Draw p_tp over search epochs, as searched and smoothed."""
-    epochs = _epochs(axes, schedule, 'total probability $p_{tp}$')
-    axes.plot(epochs, schedule.total_prob_raw, 'o', color='0.6', label='as searched')
-    axes.plot(epochs, schedule.total_prob, '-', color=COLOURS[0], label='smoothed')
-    axes.set_ylim(0, 1)
-    axes.legend(frameon=False)
+    total_prob_chart(schedule).draw(axes)
+    axes.set_ylabel('total probability p_tp')
 
 
 def draw_op_probs(
     axes: Axes, schedule: PolicySchedule, highlight: str | None = None
 ) -> None:
-    """Draw p_o over search epochs; the last row's best candidates are named.
+    """Draw p_o over search epochs (paper Fig. 4); the last row's best are named.
 
     Args:
         axes: Where to draw.
         schedule: The policy.
         highlight: Label of a candidate that is named in any case, with a thick line.
     """
-    epochs = _epochs(axes, schedule, 'operation probability $p_o$')
+    epochs = _epochs(axes, len(schedule))
+    axes.set_ylabel('operation probability p_o')
     labels = schedule.space.labels
-    best = np.argsort(-schedule.op_probs[-1], kind='stable')
-    if highlight is not None:
-        best = np.array(sorted(best, key=lambda index: labels[index] != highlight))
+    best = sorted(schedule.ranking(), key=lambda index: labels[index] != highlight)
     named, others = best[: len(COLOURS)], best[len(COLOURS) :]
     for colour, index in zip(COLOURS, named, strict=False):
         style = {'color': colour, 'marker': 'o', 'markersize': 3}
         style |= {'linewidth': 3.5 if labels[index] == highlight else 1.5}
         style |= {'label': labels[index]}
         axes.plot(epochs, schedule.op_probs[:, index], **style)
-    if len(others):
+    if others:
         grey = {'color': '0.85', 'linewidth': 0.8, 'zorder': 1}
         axes.plot(epochs, schedule.op_probs[:, others], **grey)
         axes.plot([], [], label=f'{len(others)} others', **grey)
@@ -82,9 +142,30 @@ def draw_op_probs(
     axes.legend(frameon=False, loc='center left', bbox_to_anchor=(1, 0.5))
 
 
-def _epochs(axes: Axes, schedule: PolicySchedule, label: str) -> np.ndarray:
+def plot(draw: Callable[[Axes], None], size: tuple[float, float] = (7, 4)) -> Figure:
+    """Return a figure of one drawing, of a size in inches."""
+    figure = Figure(figsize=size, dpi=120, layout='constrained')
+    draw(figure.add_subplot())
+    return figure
+
+
+def plot_policy(schedule: PolicySchedule, folder: Path) -> list[Path]:
+    """Draw ``total_prob.png`` and ``op_probs.png`` of a policy; return the files."""
+    files = [folder / 'total_prob.png', folder / 'op_probs.png']
+    for file, draw in zip(files, (draw_total_prob, draw_op_probs), strict=True):
+        plot(partial(draw, schedule=schedule)).savefig(file)
+    return files
+
+
+def pixels(figure: Figure) -> np.ndarray:
+    """(H, W, 3) uint8 RGB of a figure."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+
+
+def _epochs(axes: Axes, count: int) -> np.ndarray:
     axes.set_xlabel('search epoch')
-    axes.set_ylabel(label)
     axes.spines[['top', 'right']].set_visible(False)
     axes.xaxis.get_major_locator().set_params(integer=True)
-    return np.arange(1, len(schedule) + 1)
+    return np.arange(1, count + 1)

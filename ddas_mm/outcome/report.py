@@ -1,23 +1,36 @@
-"""The report of a search: at its end, and again later from its work_dir."""
+"""``report.html``: what a search has found, on one page that needs no other file."""
 
 from __future__ import annotations
 
+import math
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from mmengine.config import Config
 from mmengine.runner import Runner
 
 from ddas_mm.config import set_data_root
 from ddas_mm.errors import SettingError
-from ddas_mm.files import tool_path, tool_words
+from ddas_mm.files import tool_path, tool_words, write_atomically
 from ddas_mm.outcome.examples import Examples
-from ddas_mm.outcome.page import shown_candidates, write_report
-from ddas_mm.outcome.pictures import Gallery, draw_gallery
+from ddas_mm.outcome.pictures import Gallery, draw_gallery, shown_candidates
+from ddas_mm.outcome.plots import Chart, total_prob_chart
 from ddas_mm.policy import PolicySchedule, read_policy
 
 REPORT = 'report.html'
+
+
+SHADES = 9  # steps of the heat map's colour scale
+
+
+NEARLY_UNIFORM = 0.9  # share of all candidates that are in play, in effect
+
+
+RATE_FELL = 0.2  # share of its peak: below, the policy comes to rest by the rate alone
 
 
 def report_search(runner: Runner, schedule: PolicySchedule) -> list[Path]:
@@ -73,6 +86,52 @@ def report_work_dir(
     return gallery
 
 
+def write_report(
+    schedule: PolicySchedule,
+    path: Path,
+    gallery: Gallery | str,
+    commands: Sequence[tuple[str, str]] = (),
+) -> None:
+    """Write the report atomically.
+
+    Args:
+        schedule: The policy that was found.
+        path: The file to write.
+        gallery: Pictures of candidates, or why there are none.
+        commands: Pairs of purpose and command line, to copy.
+    """
+    environment = Environment(
+        loader=PackageLoader('ddas_mm.outcome', ''),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    probs, size = schedule.op_probs, len(schedule.space)
+    effective = math.exp(schedule.entropy[-1])
+    # The square root tells small probabilities apart, where most candidates are.
+    shades = np.minimum(np.sqrt(probs / probs.max()) * SHADES, SHADES - 1).astype(int)
+    page = environment.get_template('report.html.jinja').render(
+        name=Path(schedule.search.get('config') or 'search').stem,
+        schedule=schedule,
+        labels=schedule.space.labels,
+        size=size,
+        ranked=schedule.ranking(),
+        effective=effective,
+        nearly_uniform=size > 1 and effective > NEARLY_UNIFORM * size,
+        cost=_cost(schedule.search),
+        shades=shades,
+        num_shades=SHADES,
+        charts=_charts(schedule),
+        rate_left=_rate_left(schedule),
+        facts=_facts(schedule),
+        gallery=gallery,
+        shown=shown_candidates(schedule),
+        commands=commands,
+    )
+    write_atomically(path, page)
+
+
 def commands(folder: Path) -> list[tuple[str, str]]:
     """Return what to do with a work_dir's files: pairs of purpose and command."""
     found = sorted(folder.glob('retrain_*.py'))
@@ -111,3 +170,92 @@ def _find_config(folder: Path, schedule: PolicySchedule) -> Config:
     raise SettingError(
         f'the search config {str(recorded)!r} is not in {str(folder)!r} any more'
     )
+
+
+def _charts(schedule: PolicySchedule) -> list[Chart]:
+    charts = [
+        total_prob_chart(schedule),
+        Chart(
+            'Entropy of p_o',
+            'In nats. It falls as p_o leaves the uniform policy.',
+            {'entropy': schedule.entropy},
+            ('uniform', math.log(len(schedule.space))),
+            span=0.05,
+        ),
+    ]
+    history = schedule.search.get('history') or {}
+    if not history:
+        return charts
+    return [
+        *charts,
+        Chart(
+            'Alignment signal',
+            'Mean of |d_l| / learning rate: how much the choice of a policy matters '
+            'to the loss on S_val.',
+            {'mean |d_l| / rate': history['alignment']},
+            bottom=0,
+        ),
+        Chart(
+            'Policies that helped',
+            'Share of the sampled policies that were better for S_val than no '
+            'augmentation.',
+            {'share with d_l < 0': history['helped']},
+            ('half', 0.5),
+            span=0.1,
+        ),
+        Chart(
+            'Skipped steps',
+            'Numbers that were not finite, or policies that changed nothing'
+            f'{"." if any(history["skipped_steps"]) else ": there were none."}',
+            {'skipped': history['skipped_steps']},
+            span=4,
+            bottom=0,
+        ),
+    ]
+
+
+def _rate_left(schedule: PolicySchedule) -> float | None:
+    """Share of the network's learning rate that was left at the end, if it fell."""
+    rates = (schedule.search.get('history') or {}).get('learning_rate') or [0.0]
+    fell = rates[-1] < RATE_FELL * max(rates)
+    return rates[-1] / max(rates) if fell else None
+
+
+def _facts(schedule: PolicySchedule) -> list[tuple[str, str]]:
+    """Return what was searched and at what cost, as far as it is recorded."""
+    record, space = schedule.search, schedule.space
+    steps, seconds = record.get('steps'), record.get('seconds')
+    speed = f' ({steps / seconds:.2f} steps/s)' if steps and seconds else ''
+    versions = record.get('versions') or {}
+    facts = [
+        ('Config', record.get('config')),
+        ('Date', record.get('date')),
+        ('Candidates K', f'{len(space)} of table {space.table}'),
+        ('Operations per policy N_o', space.depth),
+        ('Policies per step L', record.get('num_policies')),
+        ('Images in S_train', record.get('num_train')),
+        ('Images in S_val', record.get('num_val')),
+        ('Epochs', len(schedule)),
+        ('Steps', None if steps is None else f'{steps:,}{speed}'),
+        ('Skipped steps', record.get('skipped_steps')),
+        ('Time', None if seconds is None else _duration(seconds)),
+        ('GPU hours', record.get('gpu_hours') or None),
+        ('Device', record.get('device')),
+        ('Processes', record.get('world_size')),
+        ('Seed', record.get('seed')),
+        ('Versions', ', '.join(f'{k} {v}' for k, v in versions.items()) or None),
+    ]
+    return [(name, str(value)) for name, value in facts if value is not None]
+
+
+def _cost(record: dict[str, Any]) -> str:
+    if record.get('gpu_hours'):
+        return f'{record["gpu_hours"]:.3g} GPU hours'
+    return _duration(record['seconds']) if record.get('seconds') else 'not recorded'
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f'{seconds:.0f} s'
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f'{hours} h {minutes} min' if hours else f'{minutes} min'

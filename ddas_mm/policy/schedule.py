@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
+from scipy.special import entr
 
 from ddas_mm.errors import SettingError
 from ddas_mm.policy.space import SearchSpace
@@ -154,15 +155,24 @@ class PolicySchedule:
             float(self.total_prob[index]), self.op_probs[index], self.space.depth
         )
 
+    @property
+    def entropy(self) -> NDArray[np.float64]:
+        """(T,) entropy of each row's ``p_o`` in nats."""
+        return np.asarray(entr(self.op_probs).sum(axis=1))
+
+    def ranking(self, index: int = -1) -> list[int]:
+        """Return the candidates' indices by probability in a row, best first."""
+        ranked: list[int] = np.argsort(-self.op_probs[index], kind='stable').tolist()
+        return ranked
+
     def top(self, index: int, count: int = 3) -> list[tuple[str, float]]:
         """Return the most probable candidates of a row, best first.
 
         Returns:
             Pairs of printed name and probability.
         """
-        probs = self.op_probs[index]
-        best = np.argsort(-probs, kind='stable')[:count]
-        return [(self.space.labels[k], float(probs[k])) for k in best]
+        labels, probs = self.space.labels, self.op_probs[index].tolist()
+        return [(labels[k], probs[k]) for k in self.ranking(index)[:count]]
 
     def with_search(self, search: dict[str, Any]) -> PolicySchedule:
         """Return the same schedule with another account of how it was found."""

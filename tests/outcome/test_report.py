@@ -8,11 +8,10 @@ import pytest
 
 from ddas_mm.augment.candidates import build_space
 from ddas_mm.outcome import report as engine_report
-from ddas_mm.outcome.charts import LineChart, Series
 from ddas_mm.outcome.examples import Examples
-from ddas_mm.outcome.page import shown_candidates, write_report
-from ddas_mm.outcome.pictures import draw_gallery
-from ddas_mm.outcome.report import report_work_dir
+from ddas_mm.outcome.pictures import draw_gallery, shown_candidates
+from ddas_mm.outcome.plots import Chart, plot
+from ddas_mm.outcome.report import report_work_dir, write_report
 from ddas_mm.policy import PolicySchedule, read_policy
 from tests import toy
 from tests.browser import Browser
@@ -104,7 +103,7 @@ def test_a_rate_that_fell_is_told_not_to_be_convergence(tmp_path, large, rates, 
 
 def test_report_names_nothing_outside_of_itself(large):
     page = large[0].read_text()
-    assert not re.search(r'(?:src|href)="(?!data:)|url\(|@import|https?:', page)
+    assert not re.search(r'(?:src|href)="(?!data:|#)|url\((?!#)|@import|https?:', page)
 
 
 def test_a_report_that_fails_costs_a_warning_only(tmp_path, monkeypatch, caplog):
@@ -141,14 +140,24 @@ def test_the_best_and_the_worst_candidates_are_shown(large):
 
 @pytest.mark.parametrize('values', [[0.3], [0.0] * 5, [2, 2], [1e-9, 3e-9], [1e6, 1]])
 def test_charts_hold_any_values(values):
-    chart = LineChart('Title', 'note', [Series('one', values)], span=0.0)
-    for x, y, _ in chart.points(chart.series[0]):
-        assert chart.left <= x <= chart.right
-        assert chart.top <= y <= chart.bottom
-    assert chart.x_ticks[0].text == '1'
-    assert chart.x_ticks[-1].text == str(len(values))
-    places = [tick.place for tick in chart.y_ticks]
-    assert len(places) == len({tick.text for tick in chart.y_ticks}) >= 2
+    chart = Chart('Title', 'note', {'first': values, 'last': values[::-1]}, ('r', 0.5))
+    axes = plot(chart.draw).axes[0]
+    low, high = axes.get_ylim()
+    assert low < min(*values, 0.5) < max(*values, 0.5) < high
+    first, last = (list(line.get_ydata()) for line in axes.lines[:2])
+    assert (first, last) == (values, values[::-1])
+    assert f'first from {values[0]:.4g} in epoch 1 to {values[-1]:.4g}' in chart.summary
+    places = [x for x in axes.get_xticks() if 1 <= x <= len(values)]
+    assert places == [round(x) for x in places] != []
+
+
+def test_a_chart_of_equal_values_keeps_its_range():
+    axes = plot(Chart('', '', {'one': [0.3, 0.3]}, span=0.1).draw).axes[0]
+    assert np.ptp(axes.get_ylim()) == pytest.approx(0.1)
+    assert (
+        plot(Chart('', '', {'one': [0]}, bottom=0, span=4).draw).axes[0].get_ylim()[0]
+        == 0
+    )
 
 
 @pytest.mark.parametrize('scheme', ['light', 'dark'])

@@ -167,7 +167,7 @@ def test_rows_are_the_last_or_the_mean():
     )
     last, mean = static_policy(schedule), static_policy(schedule, None)
     assert (last.total_prob, mean.total_prob) == (0.6, pytest.approx(0.4))
-    np.testing.assert_allclose(mean.op_probs, [0.3, 0.7])
+    np.testing.assert_allclose(mean.op_probs, [[0.3, 0.7]])
 
 
 @pytest.fixture

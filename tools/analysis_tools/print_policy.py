@@ -13,7 +13,6 @@ from collections.abc import Sequence
 sys.path.insert(0, __file__.rpartition('/tools/')[0])
 
 import numpy as np
-from scipy.special import entr
 
 from ddas_mm.cli.run import ToolParser, run_tool
 from ddas_mm.config import find_dicts, read_config
@@ -58,14 +57,13 @@ def row_index(schedule: PolicySchedule, row: str) -> int:
 
 def row_table(schedule: PolicySchedule, index: int, top: int | None) -> str:
     """Return a row as text: p_tp, and the candidates from the most probable on."""
-    space, probs = schedule.space, schedule.op_probs[index]
+    space, entropy = schedule.space, schedule.entropy[index]
     head = (
         f'row {index + 1} of {len(schedule)}, table {space.table}, '
         f'{len(space)} candidates, {space.depth} per augmented image\n'
         f'p_tp {schedule.total_prob[index]:.4f} '
         f'(before smoothing {schedule.total_prob_raw[index]:.4f}), '
-        f'entropy of p_o {entr(probs).sum():.3f} of at most '
-        f'{np.log(len(space)):.3f}\n\n'
+        f'entropy of p_o {entropy:.3f} of at most {np.log(len(space)):.3f}\n\n'
     )
     rows = [
         (label, f'{prob:.4f}', f'{prob * len(space):.2f} x')
