@@ -26,7 +26,7 @@ PAGE_SIZE = (5, 3)  # inches, that is 360 x 216 user units: about pixels on a ph
 
 
 # Texts stay texts, and equal marks of two charts on a page have equal names.
-SVG_STYLE = {'svg.fonttype': 'none', 'svg.hashsalt': 'ddas'}
+SVG_STYLE = {'svg.fonttype': 'none', 'svg.hashsalt': 'ddas', 'font.size': 12}
 
 
 # The page's own colours, which follow its light or dark mode.
@@ -166,6 +166,7 @@ def pixels(figure: Figure) -> np.ndarray:
 
 def _epochs(axes: Axes, count: int) -> np.ndarray:
     axes.set_xlabel('search epoch')
+    axes.set_xlim(0.5, count + 0.5)
     axes.spines[['top', 'right']].set_visible(False)
     axes.xaxis.get_major_locator().set_params(integer=True)
     return np.arange(1, count + 1)
