@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from ddas_mm.errors import SettingError
 from ddas_mm.export.targets import Call, Effect, calls_of
 from ddas_mm.ops import resolve_constants
 from ddas_mm.policy import PolicyRow, PolicySchedule
-from ddas_mm.policy.space import candidate_label
 
 SIZE = {'detection': (640, 480), 'classification': (32, 32)}
 
@@ -96,12 +94,17 @@ def export_policy(
         SettingError: If the target offers none of the candidates, or the policy names
             operations that are not in its table.
     """
-    size = size or SIZE.get(policy.space.table, (640, 480))
+    space = policy.space
+    size = size or SIZE.get(space.table, (640, 480))
+    try:
+        constants = resolve_constants(space.table, **space.constants)
+        effects = [Effect.of(one, constants, size) for one in space.candidates]
+    except ValueError as error:
+        raise SettingError(f'the policy cannot be exported: {error}') from None
     choices, missing, notes = [], {}, {}
-    candidates = zip(policy.space.candidates, policy.op_probs[-1].tolist(), strict=True)
-    for candidate, prob in candidates:
-        label = candidate_label(candidate)
-        calls = calls_of(target, _effect(policy, candidate, size))
+    probs = policy.op_probs[-1].tolist()
+    for label, effect, prob in zip(space.labels, effects, probs, strict=True):
+        calls = calls_of(target, effect)
         if calls is None:
             missing[label] = prob
             continue
@@ -115,14 +118,6 @@ def export_policy(
     choices = [(prob / total, call, label) for prob, call, label in choices]
     write = _json if as_json else _python if target in MODULES else _config
     return Exported(write(policy.row(-1), target, choices), missing, notes)
-
-
-def _effect(policy: PolicySchedule, candidate: Any, size: tuple[int, int]) -> Effect:
-    try:
-        constants = resolve_constants(policy.space.table, **policy.space.constants)
-        return Effect.of(candidate, constants, size)
-    except ValueError as error:
-        raise SettingError(f'the policy cannot be exported: {error}') from None
 
 
 def _json(policy: PolicyRow, target: str, choices: Choices) -> str:

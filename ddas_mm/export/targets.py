@@ -10,6 +10,8 @@ from typing import Any
 
 from ddas_mm.ops import Constants, get_op
 
+FACTORS = ('Color', 'Contrast', 'Brightness', 'Sharpness')  # 1 leaves the image alone
+
 
 @dataclass(frozen=True)
 class Effect:
@@ -117,16 +119,13 @@ def mmdet(op: Effect, _sign: int) -> dict[str, Call | None]:
         return scale(name, exact, reversal_prob=0.5 if op.signed else 0.0, **more)
 
     return {
-        'AutoContrast': call('AutoContrast', prob=1.0),
-        'Equalize': call('Equalize', prob=1.0),
-        'Invert': call('Invert', prob=1.0),
+        **{
+            name: call(name, prob=1.0)
+            for name in ('AutoContrast', 'Equalize', 'Invert')
+        },
+        **{name: scale(name, op.argument) for name in ('Solarize', 'SolarizeAdd')},
+        **{name: scale(name, op.argument) for name in FACTORS},
         'Posterize': scale('Posterize', op.bits),
-        'Solarize': scale('Solarize', op.argument),
-        'SolarizeAdd': scale('SolarizeAdd', op.argument),
-        'Color': scale('Color', op.argument),
-        'Contrast': scale('Contrast', op.argument),
-        'Brightness': scale('Brightness', op.argument),
-        'Sharpness': scale('Sharpness', op.argument),
         'Rotate': warp('Rotate', op.argument),
         'Rotate90': warp('Rotate', 90),
         'ShearX': warp('ShearX', op.degrees),
@@ -164,16 +163,12 @@ def mmpretrain(op: Effect, _sign: int) -> dict[str, Call | None]:
 
     shares = op.fraction(0), op.fraction(1)
     return {
-        'AutoContrast': plain('AutoContrast'),
-        'Equalize': plain('Equalize'),
-        'Invert': plain('Invert'),
+        **{name: plain(name) for name in ('AutoContrast', 'Equalize', 'Invert')},
         'Posterize': plain('Posterize', bits=op.bits),
         'Solarize': plain('Solarize', thr=op.argument),
         'SolarizeAdd': plain('SolarizeAdd', magnitude=op.argument),
+        **{name: factor(name) for name in FACTORS},
         'Color': factor('ColorTransform'),
-        'Contrast': factor('Contrast'),
-        'Brightness': factor('Brightness'),
-        'Sharpness': factor('Sharpness'),
         'Rotate': warp('Rotate', angle=op.argument),
         'Rotate90': warp('Rotate', angle=90),
         'ShearX': warp('Shear', magnitude=op.argument, direction='horizontal'),

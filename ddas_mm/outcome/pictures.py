@@ -262,28 +262,27 @@ def shown_candidates(schedule: PolicySchedule) -> tuple[list[int], list[int]]:
 
 def draw_gallery(
     examples: Examples,
-    space: SearchSpace,
-    indices: Sequence[int],
+    schedule: PolicySchedule,
     number: int = 2,
     seed: int = 0,
 ) -> Gallery:
-    """Draw candidates on the first images that have boxes (or the first, if none do).
+    """Draw the best and the worst candidates on a few images.
 
     Args:
         examples: The training images.
-        space: The search space.
-        indices: Which of its candidates.
+        schedule: The policy.
         number: How many images.
         seed: Seed of all randomness.
 
     Raises:
         SettingError: If an image is missing or cannot be augmented.
     """
+    space, labels = schedule.space, schedule.space.labels
     images = [ImagePictures(space, i, seed) for i in examples.choose(number, seed)]
-    labels = space.labels
+    top, bottom = shown_candidates(schedule)
     return Gallery(
         [_tile(image.original(), 'original') for image in images],
-        {k: [_tile(i.candidate(k), labels[k]) for i in images] for k in indices},
+        {k: [_tile(i.candidate(k), labels[k]) for i in images] for k in top + bottom},
     )
 
 

@@ -128,10 +128,9 @@ def draw_op_probs(
     best = sorted(schedule.ranking(), key=lambda index: labels[index] != highlight)
     named, others = best[: len(COLOURS)], best[len(COLOURS) :]
     for colour, index in zip(COLOURS, named, strict=False):
-        style = {'color': colour, 'marker': 'o', 'markersize': 3}
-        style |= {'linewidth': 3.5 if labels[index] == highlight else 1.5}
-        style |= {'label': labels[index]}
-        axes.plot(epochs, schedule.op_probs[:, index], **style)
+        width = 3.5 if labels[index] == highlight else 1.5
+        style = {'color': colour, 'linewidth': width, 'label': labels[index]}
+        axes.plot(epochs, schedule.op_probs[:, index], 'o-', markersize=3, **style)
     if others:
         grey = {'color': '0.85', 'linewidth': 0.8, 'zorder': 1}
         axes.plot(epochs, schedule.op_probs[:, others], **grey)

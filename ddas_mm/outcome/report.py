@@ -6,7 +6,6 @@ import math
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -107,6 +106,7 @@ def write_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters['duration'] = _duration
     probs, size = schedule.op_probs, len(schedule.space)
     effective = math.exp(schedule.entropy[-1])
     # The square root tells small probabilities apart, where most candidates are.
@@ -119,12 +119,11 @@ def write_report(
         ranked=schedule.ranking(),
         effective=effective,
         nearly_uniform=size > 1 and effective > NEARLY_UNIFORM * size,
-        cost=_cost(schedule.search),
+        record=schedule.search,
         shades=shades,
         num_shades=SHADES,
         charts=_charts(schedule),
         rate_left=_rate_left(schedule),
-        facts=_facts(schedule),
         gallery=gallery,
         shown=shown_candidates(schedule),
         commands=commands,
@@ -151,9 +150,8 @@ def _gallery(
     schedule: PolicySchedule, examples: Callable[[], Examples], number: int = 2
 ) -> Gallery | str:
     """Draw the best and worst candidates, or say why that is not possible."""
-    top, bottom = shown_candidates(schedule)
     try:
-        return draw_gallery(examples(), schedule.space, [*top, *bottom], number)
+        return draw_gallery(examples(), schedule, number)
     except SettingError as error:
         return f'{error}.'
     except Exception as error:  # of whatever data set the user has
@@ -219,39 +217,6 @@ def _rate_left(schedule: PolicySchedule) -> float | None:
     rates = (schedule.search.get('history') or {}).get('learning_rate') or [0.0]
     fell = rates[-1] < RATE_FELL * max(rates)
     return rates[-1] / max(rates) if fell else None
-
-
-def _facts(schedule: PolicySchedule) -> list[tuple[str, str]]:
-    """Return what was searched and at what cost, as far as it is recorded."""
-    record, space = schedule.search, schedule.space
-    steps, seconds = record.get('steps'), record.get('seconds')
-    speed = f' ({steps / seconds:.2f} steps/s)' if steps and seconds else ''
-    versions = record.get('versions') or {}
-    facts = [
-        ('Config', record.get('config')),
-        ('Date', record.get('date')),
-        ('Candidates K', f'{len(space)} of table {space.table}'),
-        ('Operations per policy N_o', space.depth),
-        ('Policies per step L', record.get('num_policies')),
-        ('Images in S_train', record.get('num_train')),
-        ('Images in S_val', record.get('num_val')),
-        ('Epochs', len(schedule)),
-        ('Steps', None if steps is None else f'{steps:,}{speed}'),
-        ('Skipped steps', record.get('skipped_steps')),
-        ('Time', None if seconds is None else _duration(seconds)),
-        ('GPU hours', record.get('gpu_hours') or None),
-        ('Device', record.get('device')),
-        ('Processes', record.get('world_size')),
-        ('Seed', record.get('seed')),
-        ('Versions', ', '.join(f'{k} {v}' for k, v in versions.items()) or None),
-    ]
-    return [(name, str(value)) for name, value in facts if value is not None]
-
-
-def _cost(record: dict[str, Any]) -> str:
-    if record.get('gpu_hours'):
-        return f'{record["gpu_hours"]:.3g} GPU hours'
-    return _duration(record['seconds']) if record.get('seconds') else 'not recorded'
 
 
 def _duration(seconds: float) -> str:

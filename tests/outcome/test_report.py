@@ -52,9 +52,8 @@ def large(searched, tmp_path_factory):
     record = {'config': 'a_long_name_of_a_config_' * 3 + '.py', 'history': history}
     rows = list(zip(rng.uniform(0.3, 0.4, 30), op_probs, strict=True))
     schedule = PolicySchedule.from_snapshots(space, rows, 6, record)
-    top, bottom = shown_candidates(schedule)
     examples = Examples(searched[1].train_loop.dataloader.dataset.dataset)
-    gallery = draw_gallery(examples, space, [*top, *bottom])
+    gallery = draw_gallery(examples, schedule)
     path = tmp_path_factory.mktemp('large') / 'report.html'
     write_report(schedule, path, gallery, [('Train', 'python ' + 'x' * 300)])
     return path, schedule
