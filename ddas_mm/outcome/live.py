@@ -10,8 +10,12 @@ from matplotlib.figure import Figure
 from mmengine.runner import Runner
 
 from ddas_mm.errors import check_integer
-from ddas_mm.outcome.examples import Examples
-from ddas_mm.outcome.pictures import ImagePictures, lay_out_sheet, shown_candidates
+from ddas_mm.outcome.pictures import (
+    Examples,
+    ImagePictures,
+    lay_out_sheet,
+    shown_candidates,
+)
 from ddas_mm.outcome.plots import draw_op_probs, pixels, plot
 from ddas_mm.policy import PolicySchedule
 

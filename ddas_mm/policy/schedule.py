@@ -173,7 +173,3 @@ class PolicySchedule:
         """
         labels, probs = self.space.labels, self.op_probs[index].tolist()
         return [(labels[k], probs[k]) for k in self.ranking(index)[:count]]
-
-    def with_search(self, search: dict[str, Any]) -> PolicySchedule:
-        """Return the same schedule with another account of how it was found."""
-        return replace(self, search=search)

@@ -23,8 +23,7 @@ from ddas_mm.augment.candidates import build_space
 from ddas_mm.cli.run import ToolParser, add_common_arguments, load_config, run_tool
 from ddas_mm.config import find_dicts
 from ddas_mm.errors import SettingError
-from ddas_mm.outcome.examples import Examples
-from ddas_mm.outcome.pictures import DRAWS, ImagePictures, draw_contact_sheet
+from ddas_mm.outcome.pictures import DRAWS, Examples, ImagePictures, draw_contact_sheet
 from ddas_mm.policy import PolicySchedule, SearchSpace, read_policy
 
 MIN_WIDTH = 100  # pixels
