@@ -5,6 +5,7 @@ from __future__ import annotations
 import random  # noqa: TID251  the steps of mm's pipelines draw from it
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,10 +47,15 @@ def seed_generators(*key: int) -> None:
     torch.default_generator.manual_seed(seed)  # torch.manual_seed also queues CUDA's
 
 
+def generator_states() -> tuple[Any, Any, torch.Tensor]:
+    """Return the states of the global generators, which every draw changes."""
+    return np.random.get_state(), random.getstate(), torch.get_rng_state()  # noqa: NPY002
+
+
 @contextmanager
 def generators_kept() -> Iterator[None]:
     """Give the global generators back as they were: dropout draws from them too."""
-    state = np.random.get_state(), random.getstate(), torch.get_rng_state()  # noqa: NPY002
+    state = generator_states()
     try:
         yield
     finally:

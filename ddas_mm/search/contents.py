@@ -77,8 +77,9 @@ class Received(NamedTuple):
         side: Of a square of its size.
         size: Width and height in pixels.
         object_side: Median side of its objects in pixels, where it has boxes.
-        enlarged: Object sides by those in the file; without boxes, but with a
-            segmentation map, the factor by which it was resized.
+        enlarged: Side of the largest object by that in the file, which crops can but
+            lower; without boxes, but with a segmentation map, the factor by which it
+            was resized.
     """
 
     side: float
@@ -127,10 +128,15 @@ def _received(packed: Any, info: Mapping[str, Any]) -> list[Received]:
     inputs = packed.get('inputs') if isinstance(packed, Mapping) else None
     images = inputs if isinstance(inputs, (list, tuple)) else [inputs]
     sample = packed.get('data_samples') if isinstance(packed, Mapping) else None
-    side, enlarged = _object_side(sample), None
-    before = [one['bbox'] for one in info.get('instances') or () if 'bbox' in one]
-    if side is not None and before:
-        enlarged = side / _median_side(before)
+    sides, enlarged = _object_sides(sample), None
+    side = float(np.median(sides)) if len(sides) else None
+    before = [
+        one['bbox']
+        for one in info.get('instances') or ()
+        if 'bbox' in one and not one.get('ignore_flag')
+    ]
+    if len(sides) and before:
+        enlarged = float(max(sides) / max(_sides(before)))
     elif hasattr(sample, 'gt_sem_seg'):
         enlarged = float(np.mean(sample.metainfo.get('scale_factor', 1)))
     sizes = [
@@ -141,17 +147,16 @@ def _received(packed: Any, info: Mapping[str, Any]) -> list[Received]:
     return [Received(math.sqrt(w * h), (w, h), side, enlarged) for w, h in sizes]
 
 
-def _object_side(sample: Any) -> float | None:
+def _object_sides(sample: Any) -> np.ndarray:
     boxes = getattr(getattr(sample, 'gt_instances', None), 'bboxes', None)
     boxes = getattr(boxes, 'tensor', boxes)
-    if boxes is None or boxes.ndim != 2 or boxes.shape[1] != 4 or not len(boxes):
-        return None
-    return _median_side(boxes.numpy())
+    known = boxes is not None and boxes.ndim == 2 and boxes.shape[1] == 4
+    return _sides(boxes.numpy() if known else np.empty((0, 4)))
 
 
-def _median_side(boxes: Any) -> float:
+def _sides(boxes: Any) -> np.ndarray:
     x1, y1, x2, y2 = np.asarray(boxes, np.float64).T
-    return float(np.median(np.sqrt((x2 - x1) * (y2 - y1))))
+    return np.sqrt((x2 - x1) * (y2 - y1))
 
 
 def _is_other_scale(

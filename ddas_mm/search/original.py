@@ -20,7 +20,12 @@ from torch.utils.data import DataLoader
 
 from ddas_mm.augment.transform import DDASAugment
 from ddas_mm.errors import SettingError
-from ddas_mm.randomness import PROBE, generators_kept, seed_generators
+from ddas_mm.randomness import (
+    PROBE,
+    generator_states,
+    generators_kept,
+    seed_generators,
+)
 
 # Of 4 images, a step that acts on one in ten escapes one time in 900.
 RUNS = 16
@@ -62,14 +67,19 @@ class Probes:
                 return True
         return False
 
-    def stay(self, step: Step) -> bool:
-        """Return whether a step leaves every image as it is."""
-        return all(
-            made is None or content_of(made['img']) == content_of(sample['img'])
+    def hide(self, step: Step) -> bool:
+        """Return whether a step draws random numbers, but leaves every image as it is.
+
+        What others than these images, or other draws, might change.
+        """
+        state = content_of(generator_states())
+        stay = all(
+            made is None or content_of(made.get('img')) == content_of(sample['img'])
             for sample in self.samples
             if 'img' in sample
             for made in [step(copy.deepcopy(sample))]
         )
+        return stay and (_draws(step) or content_of(generator_states()) != state)
 
     def go_through(self, step: Step) -> None:
         """Leave the step behind; images that it gives nothing for are gone."""
@@ -96,8 +106,8 @@ def without_random_steps(pipeline: Any, probes: Probes) -> tuple[list[Step], lis
             settled = [copy.deepcopy(step)]
             _take_out_random(settled, lambda held=settled: _varies(probes, held[-1]))
             names.append(step_name(step))
-        elif _draws(step) and probes.stay(step):
-            settled = []  # what others than these images might change
+        elif not isinstance(step, LOADING) and probes.hide(step):
+            settled = []
         for part in settled:
             probes.go_through(part)
         kept += settled
@@ -204,9 +214,6 @@ def telling_images(
     return [rich[place] for place in places]
 
 
-FIXED = 'BatchFixedSizePad'  # the batch augmentation that is not random
-
-
 FEW = 8  # images whose sizes are compared
 
 
@@ -214,24 +221,24 @@ BATCH_RUNS = 4  # of what acts, if at all, in every mini-batch
 
 
 def drop_batch_augments(module: nn.Module) -> list[str]:
-    """Take out what mixes or resizes mini-batches; return the names of it.
+    """Take out what mixes, resizes or pads mini-batches; return the names of it.
 
-    mm's preprocessors do so in every training step, to S_val as well.
+    mm's preprocessors do so in every training step, to S_val as well, whose images a
+    padding to the size of S_train's crops would cut.
     """
     dropped: list[str] = []
     for part in module.modules():
         held: Any = getattr(part, 'batch_augments', None)
         steps = [step for step in getattr(held, 'augments', held) or () if step]
-        kept = [step for step in steps if type(step).__name__ == FIXED]
-        if len(kept) == len(steps):
+        if not steps:
             continue
-        dropped += [type(step).__name__ for step in steps if step not in kept]
+        dropped += [type(step).__name__ for step in steps]
         if hasattr(held, 'augments'):  # mmpretrain's; its losses may need soft labels
             held.augments, held.probs = [None], None
             head = getattr(module, 'head', None)
             part.num_classes = getattr(head, 'num_classes', part.num_classes)
         else:
-            part.batch_augments = nn.ModuleList(kept) if kept else None
+            part.batch_augments = None
     return dropped
 
 

@@ -197,7 +197,7 @@ class ValidationDataset(Chosen):
             original.check_given_pipeline(pipeline, probes)
             return pipeline
         steps, left_out = original.without_random_steps(pipeline, probes)
-        self.left_out += left_out
+        self.left_out += [name for name in left_out if name not in self.left_out]
         return Compose(steps)
 
     def __getitem__(self, index: int) -> Any:

@@ -139,8 +139,16 @@ def test_steps_that_draw_nothing_stay_whatever_their_name():
     assert dataset.left_out == ['RandomFlip']
 
 
-def test_declared_randomness_counts_where_the_tried_images_do_not_show_it():
-    rare = dict(type='RandomFlip', prob=1e-9)
+@pytest.mark.parametrize(
+    'rare',
+    [
+        dict(type='RandomFlip', prob=1e-9),
+        Brighten(lambda: 1 + random.random()),
+        Brighten(lambda: 1 + torch.rand(())),
+    ],
+    ids=['by mark', 'by Python', 'by torch'],
+)
+def test_randomness_counts_where_the_tried_images_do_not_show_it(rare):
     dataset = ValidationDataset(source_of([rare]), range(6), seed=0)
     (pack,) = dataset.pipelines[0].transforms
     assert isinstance(pack, toy.ToyPack)

@@ -1,12 +1,13 @@
 """S_val reaches the network at a scale that S_train has, or a search does not start."""
 
 import pytest
+from mmcv.transforms import BaseTransform
 
 from ddas_mm.augment.candidates import CandidateOps, build_space
 from ddas_mm.errors import SettingError
 from ddas_mm.search.data import build_search_datasets
 from tests import toy
-from tests.spoiled import Coco
+from tests.spoiled import COUNT, Coco
 
 SPACE = build_space(dict(table='detection', ops=('Identity',), depth=1))
 LOAD = [
@@ -78,6 +79,29 @@ def test_other_scales_are_refused_with_both(tmp_path, steps, val):
 def test_scales_that_s_train_has_are_searched_with(tmp_path, steps, val):
     _, dataset = build(tmp_path, steps, val)
     assert dataset[0]['inputs'].ndim == 3
+
+
+class LargestAlone(BaseTransform):
+    """Keeps what a crop might: one object of several."""
+
+    def transform(self, results):
+        results['gt_bboxes'] = results['gt_bboxes'][:1]
+        results['gt_bboxes_labels'] = results['gt_bboxes_labels'][:1]
+        results['gt_ignore_flags'] = results['gt_ignore_flags'][:1]
+        return results
+
+
+def test_crops_that_keep_large_objects_do_not_pass_for_a_larger_scale(tmp_path):
+    coco = Coco(tmp_path / 'data')
+    small = [coco.box(i, [1, 1, 2, 2]) for i in range(COUNT) for _ in range(3)]
+    coco.data['annotations'] += [{**b, 'id': 100 + i} for i, b in enumerate(small)]
+    settings = coco.settings()
+    steps = [dict(type='ddas_mm.DDASAugment'), LargestAlone(), resize(1), PACK]
+    settings['pipeline'] = [*LOAD, *steps]
+    own = dict(pipeline=[*LOAD, resize(4), PACK])
+    proxy = dict(num_train=4, num_val=4)
+    with pytest.raises(SettingError, match='128 x 96 pixels.*S_train 32 x 24 pixels'):
+        build_search_datasets(settings, own, proxy, CandidateOps(SPACE), 0)
 
 
 CLASSES = build_space(dict(table='classification', ops=('Identity',), depth=1))

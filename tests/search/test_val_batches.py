@@ -4,6 +4,7 @@ import re
 
 import cv2
 import mmdet.models
+import mmdet.structures
 import mmpretrain.models
 import mmpretrain.structures
 import pytest
@@ -37,7 +38,7 @@ def test_mixing_of_mini_batches_is_left_out():
         assert sample.gt_score.is_floating_point()
 
 
-def test_padding_of_mini_batches_stays():
+def test_images_larger_than_a_fixed_size_are_not_cut():
     init_default_scope('mmdet')
     steps = [
         dict(type='BatchSyncRandomResize', random_size_range=(32, 64)),
@@ -45,10 +46,11 @@ def test_padding_of_mini_batches_stays():
     ]
     preprocessor = mmdet.models.DetDataPreprocessor(batch_augments=steps)
     module = nn.ModuleDict({'detector': nn.ModuleDict({'pre': preprocessor})})
-    assert drop_batch_augments(module) == ['BatchSyncRandomResize']
-    assert [type(s).__name__ for s in preprocessor.batch_augments] == [
-        'BatchFixedSizePad'
-    ]
+    assert drop_batch_augments(module) == ['BatchSyncRandomResize', 'BatchFixedSizePad']
+    image = torch.randint(256, (3, 40, 60), dtype=torch.uint8)
+    sample = mmdet.structures.DetDataSample(metainfo=dict(img_shape=(40, 60)))
+    made = preprocessor(dict(inputs=[image], data_samples=[sample]), True)
+    assert torch.equal(made['inputs'], image[None].float())
 
 
 @MODELS.register_module()
