@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -11,12 +12,12 @@ from typing import Any
 import torch
 from mmengine.dist import get_dist_info
 from mmengine.model import BaseDataPreprocessor
-from mmengine.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS
+from mmengine.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS, TRANSFORMS
 from torch.utils.data import BatchSampler, DataLoader
 
 from ddas_mm import errors
 from ddas_mm.augment.candidates import CandidateOps
-from ddas_mm.config import find_typed
+from ddas_mm.config import find_typed, type_name
 from ddas_mm.errors import SettingError
 from ddas_mm.policy import SearchSpace
 from ddas_mm.search.contents import check_scale
@@ -102,6 +103,12 @@ def build_dataset(config: Mapping[str, Any], name: str) -> Any:
         # what BaseDataset says when it serialises an empty list
         if 'need at least one array' not in str(error):
             reason = f'{type(error).__name__}: {" ".join(str(error).split())}'
+            step = _step_of(error)
+            if step is not None:
+                raise SettingError(
+                    f'{step} of the pipeline of {name} cannot be built: '
+                    f'{reason.partition(". ")[0]}'
+                ) from error
             typed = find_typed(config)
             files = ', '.join(str(c['ann_file']) for c in typed if c.get('ann_file'))
             raise SettingError(
@@ -114,6 +121,17 @@ def build_dataset(config: Mapping[str, Any], name: str) -> Any:
             'metainfo.classes and filter_cfg'
         )
     return dataset
+
+
+def _step_of(error: BaseException) -> str | None:
+    """Return the type of the pipeline's step that was being built, if one was."""
+    step = None
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        held = frame.f_locals
+        registry = getattr(held.get('registry'), 'name', None)
+        if frame.f_code.co_name == 'build_from_cfg' and registry == TRANSFORMS.name:
+            step = repr(type_name(held['cfg']))
+    return step
 
 
 def _merge(own: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:

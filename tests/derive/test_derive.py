@@ -1,5 +1,6 @@
 """Searches derived from ordinary training configs of mmdet and mmpretrain."""
 
+import copy
 import importlib.util
 import json
 import math
@@ -332,6 +333,20 @@ def test_classes_in_a_config_are_as_good_as_their_names(name):
     assert found.derived_from.changes == expected.derived_from.changes
     again = Config.fromstring(config_text(found), '.py')
     assert with_names(again.train_dataloader) == loaders[0]
+
+
+def test_arrays_in_a_config_are_marked_around():
+    config = training(RETINANET)
+    step = dict(type='Normalize', mean=np.arange(3.0), std=np.ones(3))
+    pipeline = [*config.train_pipeline, step]
+    config.train_pipeline = pipeline
+    config.train_dataloader.dataset.pipeline = copy.deepcopy(pipeline)
+    config.note = np.arange(3.0)
+    marked = mark_training(config)
+    steps = marked.train_dataloader.dataset.pipeline
+    for found in (marked.train_pipeline, steps):
+        assert [type_name(one) for one in found].count('DDASAugment') == 1
+    np.testing.assert_array_equal(marked.note, np.arange(3.0))
 
 
 def test_pipelines_that_hooks_switch_to_hold_the_policy_too():

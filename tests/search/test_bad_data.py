@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from ddas_mm.cli.run import build_runner, run
+from ddas_mm.errors import SettingError
+from ddas_mm.search.data import build_dataset
 from tests import toy
 from tests.spoiled import COUNT, Coco, ToyDetPack, image_of
 from tests.told import lighten, told
@@ -38,6 +40,27 @@ def train_config(work, dataset):
     config.train_dataloader.dataset.pipeline[2].policy = policy
     config.train_cfg = dict(by_epoch=True, max_epochs=1)
     return config
+
+
+class Uninstalled:
+    def __init__(self):
+        raise RuntimeError('its package is not installed')
+
+
+@pytest.mark.parametrize(
+    ('step', 'words'),
+    [
+        (dict(type='NoSuchStep'), "'NoSuchStep' .*KeyError: 'NoSuchStep is not in"),
+        (dict(type=Uninstalled), "'Uninstalled' .*its package is not installed"),
+        (dict(type='RandomFlip', porb=1), "'RandomFlip' .*argument 'porb'"),
+    ],
+)
+def test_steps_that_cannot_be_built_are_not_told_as_damaged_files(coco, step, words):
+    settings = coco.settings()
+    settings['pipeline'] = [dict(type='Compose', transforms=[step])]
+    with pytest.raises(SettingError, match=words) as refused:
+        build_dataset(settings, 'the set')
+    assert 'annotations.json' not in str(refused.value)
 
 
 def write(name, content):
