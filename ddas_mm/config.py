@@ -8,6 +8,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from functools import reduce
 from pathlib import Path, PurePath
 from types import EllipsisType, ModuleType
@@ -176,16 +177,16 @@ class _Written:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        values = config._to_lazy_dict()
-        self._taken = set(values)
-        self._imports: dict[tuple[str, str], str] = {}
-        self.values = {
-            key: self._write(value, key)
-            for key, value in sorted(values.items())
+        values = {
+            key: value
+            for key, value in sorted(config._to_lazy_dict().items())
             # what the file has defined for itself is no setting
             if isinstance(value, LAZY)
             or not (callable(value) or isinstance(value, ModuleType))
         }
+        self._taken = set(values)
+        self._imports: dict[tuple[str, str], str] = {}
+        self.values = {key: self._write(value, key) for key, value in values.items()}
 
     def text(self) -> str:
         """Return the file's text."""
@@ -227,8 +228,7 @@ class _Written:
         return _Source(repr(written))
 
     def _import(self, value: Any, lazy: Any, where: str) -> _Source:
-        module = getattr(value, '__module__', None)
-        name = getattr(value, '__qualname__', None)
+        module, name = getattr(value, '__module__', None), _name_of(value)
         if not _is_found(value, module, name) and lazy is not None:
             module, name = lazy.module, str(lazy)
         if not _is_found(value, module, name):
@@ -246,9 +246,17 @@ class _Written:
         return _Source('.'.join([alias, *inner]))
 
 
-def _is_found(value: Any, module: Any, name: Any) -> bool:
+def _name_of(value: Any) -> str:
+    """Return under which name a value may be found in its module."""
+    if isinstance(value, Enum):
+        return f'{type(value).__qualname__}.{value.name}'
+    name = getattr(value, '__qualname__', None)
+    return name or str(value).rpartition('.')[2]  # as of torch.float32
+
+
+def _is_found(value: Any, module: Any, name: str) -> bool:
     """Whether a value is what another process finds under a name in a module."""
-    if module in (None, '__main__') or name is None:
+    if module in (None, '__main__'):
         return False
     try:
         return (

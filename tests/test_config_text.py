@@ -1,6 +1,7 @@
 """A config's text reads back as the config, whatever its user has put into it."""
 
 import math
+from http import HTTPStatus
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,9 @@ VALUES = {
         {1: 'a', None: 3, (1, 2): 4, 'class': 5, "it's": 6, '{{ fileDirname }}': 7},
         {1: 'a', None: 3, (1, 2): 4, 'class': 5, "it's": 6, '{{ fileDirname }}': 7},
     ),
+    'dtype': (torch.float16, torch.float16),
+    'enum': (HTTPStatus.OK, HTTPStatus.OK),
+    'function': ([math.sqrt, sorted], [math.sqrt, sorted]),
     'keyword': ({'lambda': 1}, {'lambda': 1}),
     'dicts in a list': ([{'a b': (math.inf,)}], [{'a b': (math.inf,)}]),
 }
@@ -69,7 +73,7 @@ UNWRITABLE = {
     'lambda': lambda x: x,
     'object': object(),
     'tensor': torch.zeros(2),
-    'dtype': torch.float16,
+    'device': torch.device('cpu'),
     'compiled': math,
 }
 
