@@ -9,6 +9,7 @@ import copy
 import io
 import pickle
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import mmcv.transforms
@@ -104,7 +105,10 @@ def without_random_steps(pipeline: Any, probes: Probes) -> tuple[list[Step], lis
         settled: list[Step] = [step]
         if probes.vary(step):
             settled = [copy.deepcopy(step)]
-            _take_out_random(settled, lambda held=settled: _varies(probes, held[-1]))
+            varies = partial(_last_varies, probes, settled)
+            _take_out_random(settled, varies)
+            while settled and varies():  # a part that acts rarely had escaped
+                _take_out_random(settled, varies)
             names.append(step_name(step))
         elif not isinstance(step, LOADING) and probes.hide(step):
             settled = []
@@ -160,9 +164,9 @@ def _draws(step: Step) -> bool:
     return bool(getattr(step, '_methods_with_randomness', None))  # mmcv's mark
 
 
-def _varies(probes: Probes, wrapper: Step) -> bool:
+def _last_varies(probes: Probes, steps: list[Step]) -> bool:
     try:
-        return probes.vary(wrapper)
+        return probes.vary(steps[-1])
     except Exception:  # it cannot do without some of its parts
         return True
 
