@@ -132,8 +132,6 @@ def _replace(value: Any, roots: list[str], new: str) -> Any:
 
 
 LAZY = (LazyAttr, LazyObject)  # what a pure-Python config has imported
-
-
 # What Python itself writes in a way that it reads.
 PLAIN = (bool, int, float, complex, str, bytes, range, EllipsisType, type(None))
 

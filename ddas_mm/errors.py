@@ -11,8 +11,6 @@ from typing import Any, TypeVar
 import msgspec
 
 T = TypeVar('T')
-
-
 # msgspec speaks of JSON's types, our users of Python's.
 JSON_WORDS = (
     ('Expected', 'must be'),

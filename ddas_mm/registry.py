@@ -56,15 +56,7 @@ def _child(name: str, locations: list[str]) -> Registry:
 
 
 DATASETS = _child('DATASETS', ['ddas_mm.datasets'])
-
-
 TRANSFORMS = _child('TRANSFORMS', ['ddas_mm.augment'])
-
-
 HOOKS = _child('HOOKS', ['ddas_mm.hook'])
-
-
 LOOPS = _child('LOOPS', ['ddas_mm.search'])
-
-
 MODELS = _child('MODELS', ['ddas_mm.models'])

@@ -1,9 +1,12 @@
 """The layers of the architecture: who may import what."""
 
+import ast
 import subprocess
 import sys
 
 import pytest
+
+from tests.ranks import ROOT
 
 FRAMEWORKS = ('mmengine', 'mmcv', 'mmdet', 'mmpretrain')
 
@@ -50,3 +53,37 @@ def test_components_resolve_without_custom_imports():
         check=True,
     )
     assert result.stdout.split() == ['DDASLoop', 'DDASHook', 'DDASAugment']
+
+
+# Each room imports only rooms that stand before it; those of one line do not meet.
+ROOMS = (
+    ('__init__', 'version', 'errors', 'files', 'randomness'),
+    ('config', 'registry', 'ops'),
+    ('policy', 'models', 'datasets'),
+    ('augment',),
+    ('search',),
+    ('outcome', 'export'),
+    ('hook',),
+    ('derive',),
+    ('cli',),
+)
+FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
+SOURCES = sorted((ROOT / 'ddas_mm').rglob('*.py'))
+
+
+def room_of(name: str) -> str:
+    """Room of a module's dotted name."""
+    return [*name.split('.'), '__init__'][1]
+
+
+@pytest.mark.parametrize('path', SOURCES, ids=lambda p: f'{p.parent.name}.{p.stem}')
+def test_room_imports_only_what_stands_below_it(path):
+    here = room_of('.'.join(path.relative_to(ROOT).with_suffix('').parts))
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or '').startswith(
+            'ddas_mm'
+        ):
+            for alias in node.names:
+                there = room_of(f'{node.module}.{alias.name}')
+                same_floor = FLOOR[here] == 0 == FLOOR[there]
+                assert there == here or same_floor or FLOOR[there] < FLOOR[here], there

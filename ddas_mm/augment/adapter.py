@@ -18,22 +18,14 @@ NOT_MOVABLE = (
     *('gt_keypoints', 'keypoints', 'keypoints_visible', 'gt_panoptic_seg'),
     *('gt_poly_bboxes', 'proposals'),
 )
-
-
 # What mm keeps per box.
 PER_BOX = (
     *('gt_bboxes', 'gt_bboxes_labels', 'gt_ignore_flags', 'gt_masks'),
     *('gt_instances_ids', 'gt_instances_id', 'instances_ids'),
 )
-
-
 # Annotations that stay right; other arrays whose name begins with gt_ are refused.
 MOVABLE = (*PER_BOX, 'gt_seg_map', 'gt_label', 'gt_score')
-
-
 NO_BOXES = np.zeros((0, 4), np.float32)
-
-
 MIN_SIDE = 1.0  # pixels of width and height below which a box has vanished
 
 

@@ -18,14 +18,8 @@ from ddas_mm.policy import SearchSpace
 from ddas_mm.registry import TRANSFORMS
 
 Step = tuple[OpSpec, float, float | None]
-
-
 Item = TypeVar('Item')
-
-
 Some = Annotated[list[Item], Meta(min_length=1)]
-
-
 Probability = Annotated[float, Meta(ge=0, le=1)]
 
 

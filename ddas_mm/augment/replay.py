@@ -239,8 +239,6 @@ def _stop_workers(loop: IterBasedTrainLoop) -> bool:
 
 
 LARGEST = 1000  # a container with more entries is data, not a part of a pipeline
-
-
 NO_PARTS = (str, bytes, type, ModuleType, np.ndarray, torch.Tensor)
 
 

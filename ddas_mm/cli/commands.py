@@ -8,6 +8,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.evaluator import DumpResults
 
+from ddas_mm.cli.derive import add_derive_arguments, derive_from_arguments
 from ddas_mm.cli.leftovers import nothing_left_on_error
 from ddas_mm.cli.parser import ToolParser
 from ddas_mm.cli.run import (
@@ -19,7 +20,6 @@ from ddas_mm.cli.run import (
     train_parser,
 )
 from ddas_mm.config import type_name
-from ddas_mm.derive import add_derive_arguments, derive_from_arguments
 from ddas_mm.errors import SettingError
 
 

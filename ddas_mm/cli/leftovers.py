@@ -13,8 +13,6 @@ from ddas_mm.errors import SettingError
 from ddas_mm.search.resume import is_checkpoint
 
 WRITING = os.O_WRONLY | os.O_RDWR
-
-
 # Python's audit events that make a file or folder, and where its path stands in them.
 MAKING = {'open': 0, 'os.mkdir': 0, 'os.rename': 1}
 

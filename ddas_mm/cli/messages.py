@@ -24,26 +24,12 @@ from ddas_mm.search.data import build_dataset
 from ddas_mm.search.images import check_images
 
 WORKERS = 'Original Traceback'  # as torch hands an error on from a worker
-
-
 UNDECODED = 'failed to load image: '  # as mmcv says it
-
-
 WRONG_ARGUMENTS = ('unexpected keyword argument', 'required positional argument')
-
-
 UNINSTALLED = re.compile(r'not installed|pip install|please install', re.IGNORECASE)
-
-
 REFUSING = (AssertionError, OSError, RuntimeError)  # what code raises on purpose
-
-
 CHECKPOINT = 'mmengine.runner.checkpoint'
-
-
 OURS = str(Path(__file__).parents[1])
-
-
 LIBRARIES = tuple(sysconfig.get_path(name) for name in ('purelib', 'platlib', 'stdlib'))
 
 

@@ -21,8 +21,6 @@ from ddas_mm.errors import SettingError
 from ddas_mm.search.splits import Proxy
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-
-
 # Whose arguments the settings of a section become, besides those of its type.
 CLASSES: dict[str, tuple[Any, ...]] = {
     '': (Runner,),
@@ -31,8 +29,6 @@ CLASSES: dict[str, tuple[Any, ...]] = {
     'train_cfg.proxy': (Proxy,),
     **dict.fromkeys((*LOADERS, 'train_cfg.policy_dataloader'), (DataLoader,)),
 }
-
-
 NEAR = 0.85  # about one letter: other names may be accepted, too
 
 

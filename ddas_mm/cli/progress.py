@@ -10,8 +10,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 INTERVAL = 30.0  # seconds between lines, where there is no terminal
-
-
 T = TypeVar('T')
 
 

@@ -16,8 +16,6 @@ from typing import Any
 from ddas_mm.cli.parser import is_first_process
 
 NAMES = {signal.SIGINT: 'Ctrl-C', signal.SIGTERM: 'SIGTERM'}
-
-
 # torchrun hands a terminal's Ctrl-C on to processes that have had it already.
 ECHO = 1.0  # seconds
 

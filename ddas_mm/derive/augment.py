@@ -13,8 +13,6 @@ from ddas_mm.errors import SettingError
 from ddas_mm.outcome.emit import AUGMENT
 
 Step = Mapping[str, Any]
-
-
 MARK = {'type': f'ddas_mm.{AUGMENT}'}
 
 

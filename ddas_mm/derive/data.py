@@ -13,12 +13,8 @@ from ddas_mm.outcome.emit import AUGMENT
 
 # Wrappers that show an image more than once per epoch, and change nothing else.
 REPEATING = ('RepeatDataset', 'ClassBalancedDataset')
-
-
 # Steps that need other images than the one they are given.
 MIXING = ('Mosaic', 'MixUp', 'CopyPaste', 'CachedMosaic', 'CachedMixUp')
-
-
 SIZE_WORDS = ('Crop', 'Resize', 'Choice', 'Affine', 'Scale', 'Size')
 
 

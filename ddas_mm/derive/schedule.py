@@ -41,8 +41,6 @@ class SearchPlan:
 
 
 _CIFAR = SearchPlan('cifar', 5000, 5000, 20, 3, 0.001, 0.005, 2, 256)
-
-
 PAPER = {
     'coco': SearchPlan('coco', 3000, 1500, 30, 3, 0.001, 0.001, 6),
     'imagenet': SearchPlan('imagenet', 6000, 2400, 40, 2, 0.002, 0.003, 6, 64),
@@ -78,17 +76,9 @@ def fitted_sizes(
 
 # Settings that count epochs or iterations from the start, or between two events.
 WHOLE = ('milestones', 'step_size', 'periods')  # met exactly or never
-
-
 LENGTHS = ('begin', 'end', 'T_max', 'total_steps')
-
-
 WARM_UP_SHARE = 0.1
-
-
 FEWEST = 2  # a warm-up of one step would never reach the full rate
-
-
 # Trust ratios tie the entries of a layer together, which no update rule follows. Each:
 # what searches in its place, at which share of the rate, and the settings they share.
 # Lamb's rates are about 5 times AdamW's at the same batch (0.005 to 0.001 at 2048), and

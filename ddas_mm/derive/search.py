@@ -19,19 +19,13 @@ from ddas_mm.outcome.emit import HOOK
 
 # Data sets that hold arrays in RGB; files are loaded as BGR.
 RGB_ARRAYS = ('CIFAR10', 'CIFAR100', 'SVHN')
-
-
 # Hooks that change the pipeline, or serve the validation.
 DROPPED_HOOKS = (
     *('PipelineSwitchHook', 'YOLOXModeSwitchHook', 'SwitchRecipeHook'),
     *('EMAHook', 'MeanTeacherHook', 'PreciseBNHook', 'SyncNormHook'),
     *('EarlyStoppingHook', 'PrepareProtoBeforeValLoopHook', HOOK),
 )
-
-
 EPOCH_SAMPLERS = ('DefaultSampler',)
-
-
 OTHER_SAMPLERS = (
     *('InfiniteSampler', 'ClassAwareSampler', 'RepeatAugSampler'),
     'CustomSampleSizeSampler',

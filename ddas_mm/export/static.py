@@ -11,15 +11,11 @@ from ddas_mm.ops import resolve_constants
 from ddas_mm.policy import PolicyRow, PolicySchedule
 
 SIZE = {'detection': (640, 480), 'classification': (32, 32)}
-
-
 # Target -> how it is imported, the name that it has then, and what leaves images alone.
 MODULES = {
     'torchvision': ('from torchvision.transforms import v2', 'v2', 'Identity'),
     'albumentations': ('import albumentations as A', 'A', 'NoOp'),
 }
-
-
 SHIFT = '''
 
 class Shift(v2.Transform):
@@ -40,8 +36,6 @@ class Shift(v2.Transform):
     _transform = transform  # its name before torchvision 0.21
 
 '''
-
-
 Choices = list[tuple[float, Call | None, str]]
 
 

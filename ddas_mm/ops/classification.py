@@ -16,23 +16,11 @@ from ddas_mm.ops.sampling import PillowGrid
 from ddas_mm.ops.spec import LevelMap, OpSpec
 
 _GRID = PillowGrid()
-
-
 _DDAS = "DDAS, augmentations.py (AutoAugment's CIFAR scale)"
-
-
 _ENHANCE = LevelMap(1.8, 'factor, 1 is identity', _DDAS, start=0.1)
-
-
 _SHEAR = LevelMap(0.3, 'pixels per pixel', _DDAS)
-
-
 _SHIFT = LevelMap(10, 'pixels of an image of reference_side', _DDAS, whole=True)
-
-
 _ORDER = ('channel_order',)
-
-
 CLASSIFICATION = (
     OpSpec('Identity', identity),
     OpSpec('AutoContrast', Pixels(color.autocontrast_pillow)),

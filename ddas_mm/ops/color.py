@@ -13,21 +13,11 @@ from ddas_mm.ops.geometry import Array, Image
 from ddas_mm.ops.sampling import bands
 
 _LEVELS = np.arange(256)
-
-
 _FEW_VALUES = 1 << 15  # below, a table of three channels beats three planes
-
-
 _PILLOW_GREY = np.array([19595, 38470, 7471, 32768]) / 65536  # ITU-R 601-2, rounded
-
-
 # tf.image.rgb_to_grayscale on [0, 1], back to uint8 with the factor 255.5.
 _ZOPH_WEIGHTS = np.array([0.2989, 0.5870, 0.1140], np.float32)
-
-
 _NEAR = 1e-4  # wider than the rounding of float32 sums below 256
-
-
 _ZOPH_GREY = np.append(_ZOPH_WEIGHTS.astype(np.float64) * 255.5 / 255, -_NEAR)
 
 
@@ -255,22 +245,12 @@ _LOW, _HIGH = (
         np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8), indexing='ij'
     )
 )
-
-
 _SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]], dtype=np.float32) / 13
-
-
 _NEIGHBOURS = np.ones((5, 5), dtype=np.float32) / 16
-
-
 _NEIGHBOURS[1:4, 1:4] = 0
-
-
 # filter2D rounds to the nearest, halves to even. Sums are multiples of 1/13 or 1/16, so
 # a smaller nudge decides only what the reference decides otherwise.
 _HALVES_UP = 0.02
-
-
 _DOWN = -0.5 + 0.02
 
 

@@ -8,8 +8,6 @@ from types import MappingProxyType
 from typing import Any
 
 Colour = int | tuple[int, int, int]
-
-
 CONSTANT_DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         'classification': MappingProxyType(

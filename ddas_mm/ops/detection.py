@@ -10,56 +10,22 @@ from ddas_mm.ops.sampling import ZophGrid
 from ddas_mm.ops.spec import LevelMap, OpSpec
 
 _GRID = ZophGrid()
-
-
 _ZOPH = 'Zoph et al., autoaugment_utils.py'
-
-
 _ENHANCE = LevelMap(1.8, 'factor, 1 is identity', _ZOPH, start=0.1)
-
-
 _SOLARIZE = LevelMap(256, 'threshold; larger is weaker', _ZOPH, whole=True)
-
-
 _DEGREES = LevelMap(30, 'degrees, counter-clockwise', _ZOPH)
-
-
 _SHEAR = LevelMap(0.3, 'pixels per pixel', _ZOPH)
-
-
 _SHIFT = LevelMap('translate_const', 'pixels', _ZOPH)
-
-
 _BOX_SHIFT = LevelMap('translate_bbox_const', 'pixels', _ZOPH)
-
-
 _ORDER = ('channel_order',)
-
-
 _ROTATE = Geometry(affine.rotation_zoph, _GRID)
-
-
 _SHEAR_X = Geometry(affine.shear_x_at_pixel, _GRID)
-
-
 _SHEAR_Y = Geometry(affine.shear_y_at_pixel, _GRID)
-
-
 _TRANSLATE_X = Geometry(affine.translation_x, _GRID)
-
-
 _TRANSLATE_Y = Geometry(affine.translation_y, _GRID)
-
-
 _FLIP_LR = Geometry(affine.flip_left_right, _GRID)
-
-
 _FLIP_UD = Geometry(affine.flip_up_down, _GRID)
-
-
 _ROTATE_90 = Geometry(affine.quarter_turn, _GRID)
-
-
 _COLOUR = (
     OpSpec('AutoContrast', Pixels(color.autocontrast_zoph)),
     OpSpec('Equalize', Pixels(color.equalize)),
@@ -89,8 +55,6 @@ _COLOUR = (
         LevelMap('cutout_max_pad_fraction', 'fraction of the box sides', _ZOPH),
     ),
 )
-
-
 _WHOLE_IMAGE = (
     OpSpec('Rotate_BBox', _ROTATE, _DEGREES, signed=True, moves_boxes=True),
     OpSpec('TranslateX_BBox', _TRANSLATE_X, _SHIFT, signed=True, moves_boxes=True),
@@ -98,8 +62,6 @@ _WHOLE_IMAGE = (
     OpSpec('ShearX_BBox', _SHEAR_X, _SHEAR, signed=True, moves_boxes=True),
     OpSpec('ShearY_BBox', _SHEAR_Y, _SHEAR, signed=True, moves_boxes=True),
 )
-
-
 _ONLY_BOXES = (
     OpSpec('Rotate_Only_BBoxes', PerBox(_ROTATE), _DEGREES, signed=True),
     OpSpec('ShearX_Only_BBoxes', PerBox(_SHEAR_X), _SHEAR, signed=True),
@@ -115,8 +77,6 @@ _ONLY_BOXES = (
         LevelMap('cutout_bbox_const', 'half side in pixels', _ZOPH, whole=True),
     ),
 )
-
-
 # Not among the 25 of Zoph et al.
 _OURS = (
     OpSpec('Identity', identity),
@@ -125,7 +85,5 @@ _OURS = (
     OpSpec('FlipLR_BBox', _FLIP_LR, moves_boxes=True),
     OpSpec('FlipUD_BBox', _FLIP_UD, moves_boxes=True),
 )
-
-
 DETECTION = (*_COLOUR, *_WHOLE_IMAGE, *_ONLY_BOXES, *_OURS)
 """The 25 operations of Zoph et al. and five more."""

@@ -17,11 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-
-
 Image = NDArray[np.uint8]
-
-
 Boxes = NDArray[np.float32]
 
 

@@ -26,14 +26,8 @@ def bands(height: int, width: int) -> Iterator[slice]:
 
 
 Row = tuple[float, float, float]
-
-
 _FIXED = 16  # fractional bits of Pillow's affine transform
-
-
 _BELOW_HALF = np.nextafter(np.float32(0.5), np.float32(0))
-
-
 _TIE = 1e-3  # wider than the rounding of float32 coordinates below 8192
 
 
@@ -150,8 +144,6 @@ def look_up(array: Array, index: Array, fill: Fill) -> Array:
 
 
 Fill = int | tuple[int, int, int]
-
-
 Move = Callable[[Array, Fill], Array]
 """Takes an array (H, W) or (H, W, 3) uint8 and a fill; may return its input."""
 

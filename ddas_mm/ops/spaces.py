@@ -13,8 +13,6 @@ from ddas_mm.ops.spec import check_level
 from ddas_mm.ops.tables import apply_to_sample, get_op
 
 Candidate = tuple[str, int | None]
-
-
 # DDAS paper, appendix B.1.
 _PAPER_OPS = (
     'Identity',
@@ -36,8 +34,6 @@ _PAPER_OPS = (
     'Invert',
     'FlipUD',
 )
-
-
 # The union of the published policies v0-v3 of Zoph et al., in their order, + Identity.
 _COCO_OPS = (
     'Identity',
@@ -64,11 +60,7 @@ _COCO_OPS = (
     'Equalize_Only_BBoxes',
     'Cutout_Only_BBoxes',
 )
-
-
 _CIFAR = {'table': 'classification', 'ops': _PAPER_OPS, 'levels': (2, 6, 10, 14)}
-
-
 SPACES: dict[str, dict[str, Any]] = {
     'cifar': dict(_CIFAR),
     'svhn': dict(_CIFAR),
@@ -162,8 +154,6 @@ def _check_collection(setting: str, values: Sequence[Any]) -> None:
 
 
 SubPolicy = tuple[tuple[str, float, int], ...]
-
-
 _V0: tuple[SubPolicy, ...] = (
     (('TranslateX_BBox', 0.6, 4), ('Equalize', 0.8, 10)),
     (('TranslateY_Only_BBoxes', 0.2, 2), ('Cutout', 0.8, 8)),
@@ -171,8 +161,6 @@ _V0: tuple[SubPolicy, ...] = (
     (('ShearY_BBox', 1.0, 2), ('TranslateY_Only_BBoxes', 0.6, 6)),
     (('Rotate_BBox', 0.6, 10), ('Color', 1.0, 6)),
 )
-
-
 _V1: tuple[SubPolicy, ...] = (
     *_V0,
     (('Color', 0.0, 0), ('ShearX_Only_BBoxes', 0.8, 4)),
@@ -191,8 +179,6 @@ _V1: tuple[SubPolicy, ...] = (
     (('ShearX_BBox', 0.2, 6), ('TranslateY_Only_BBoxes', 0.2, 10)),
     (('SolarizeAdd', 0.6, 8), ('Brightness', 0.8, 10)),
 )
-
-
 _V2: tuple[SubPolicy, ...] = (
     (('Color', 0.0, 6), ('Cutout', 0.6, 8), ('Sharpness', 0.4, 8)),
     (('Rotate_BBox', 0.4, 8), ('Sharpness', 0.4, 2), ('Rotate_BBox', 0.8, 10)),
@@ -210,8 +196,6 @@ _V2: tuple[SubPolicy, ...] = (
     (('TranslateY_BBox', 0.4, 8), ('Solarize', 0.4, 6), ('SolarizeAdd', 0.2, 10)),
     (('Contrast', 1.0, 10), ('SolarizeAdd', 0.2, 8), ('Equalize', 0.2, 4)),
 )
-
-
 _V3: tuple[SubPolicy, ...] = (
     (('Posterize', 0.8, 2), ('TranslateX_BBox', 1.0, 8)),
     (('BBox_Cutout', 0.2, 10), ('Sharpness', 1.0, 8)),
@@ -229,8 +213,6 @@ _V3: tuple[SubPolicy, ...] = (
     (('Rotate_BBox', 1.0, 10), ('Cutout', 1.0, 10)),
     (('SolarizeAdd', 0.8, 6), ('Equalize', 0.8, 8)),
 )
-
-
 ZOPH_POLICIES: dict[str, tuple[SubPolicy, ...]] = {
     'v0': _V0,
     'v1': _V1,

@@ -14,22 +14,14 @@ from ddas_mm.files import write_atomically
 from ddas_mm.policy import PolicySchedule, policy_to_dict
 
 DIGITS = 6
-
-
 # MMEngine drops names that begin so: the policy stands once in the parsed config.
 POLICY_NAME = '__ddas_policy'
-
-
 INHERIT = """# Found by a DDAS search. To use it, list this file in _base_, put
 # dict(type='ddas_mm.DDASAugment', policy=_base_.ddas_policy) into the pipeline, and
 # add custom_hooks = [dict(type='ddas_mm.DDASHook')].
 """
-
-
 RETRAIN = """# A training with the policy that a DDAS search has found; runs as it is.
 """
-
-
 AUGMENT, HOOK = 'DDASAugment', 'DDASHook'
 
 

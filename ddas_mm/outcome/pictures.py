@@ -104,32 +104,14 @@ class Examples:
 
 
 DPI = 100
-
-
 FONT = 8.0  # points
-
-
 LINE = 15  # pixels from one line of text to the next
-
-
 LETTER = 7.2  # pixels that a letter takes at most, on average
-
-
 GAP = 8  # pixels around pictures
-
-
 LEAST_WIDTH = 400  # pixels of a sheet, for its heading
-
-
 SHAPE = 1.4  # width by height of a sheet, if the number of pictures allows
-
-
 Colours = list[tuple[float, float, float]]
-
-
 IGNORED = 255  # of segmentation maps
-
-
 OPACITY = 0.45
 
 
@@ -302,11 +284,7 @@ class ImagePictures:
 
 
 SHOWN = 6  # candidates with pictures, from either end
-
-
 WIDTH = 280  # pixels
-
-
 QUALITY = 80  # of JPEG
 
 

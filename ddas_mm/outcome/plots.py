@@ -20,15 +20,9 @@ from ddas_mm.policy import PolicySchedule
 
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
-
-
 PAGE_SIZE = (5, 3)  # inches, that is 360 x 216 user units: about pixels on a phone
-
-
 # Texts stay texts, and equal marks of two charts on a page have equal names.
 SVG_STYLE = {'svg.fonttype': 'none', 'svg.hashsalt': 'ddas', 'font.size': 12}
-
-
 # The page's own colours, which follow its light or dark mode.
 PAGE_COLOURS = {COLOURS[0].lower(): 'var(--line)', '#000000': 'currentColor'}
 

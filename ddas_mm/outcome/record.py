@@ -12,6 +12,7 @@ import torch
 from mmengine.runner import Runner
 
 import ddas_mm
+from ddas_mm.search.log import SIGNALS, SKIPPED
 
 OPTIONAL_PACKAGES = ('mmcv', 'mmdet', 'mmpretrain')
 
@@ -56,15 +57,7 @@ def gpu_hours(seconds: float, world_size: int) -> float:
     return seconds / 3600 * world_size if torch.cuda.is_available() else 0.0
 
 
-SIGNALS = ('ddas/alignment', 'ddas/helped')  # zero in steps that are skipped
-
-
-SKIPPED = 'ddas/skipped'
-
-
 RATE = 'lr'  # of the first parameter group, as MMEngine logs it
-
-
 DIGITS = 6  # significant
 
 

@@ -20,14 +20,8 @@ from ddas_mm.outcome.plots import Chart, total_prob_chart
 from ddas_mm.policy import PolicySchedule, read_policy
 
 REPORT = 'report.html'
-
-
 SHADES = 9  # steps of the heat map's colour scale
-
-
 NEARLY_UNIFORM = 0.9  # share of all candidates that are in play, in effect
-
-
 RATE_FELL = 0.2  # share of its peak: below, the policy comes to rest by the rate alone
 
 

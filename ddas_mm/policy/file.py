@@ -20,14 +20,8 @@ from ddas_mm.policy.schedule import PolicySchedule
 from ddas_mm.policy.space import SearchSpace
 
 Probability = Annotated[float, Meta(ge=0, le=1)]
-
-
 Level = Annotated[float, Meta(ge=0, le=1e9)]  # finite
-
-
 Row = Annotated[list[Probability], Meta(min_length=1)]
-
-
 # Emitted configs round to 6 digits; 1e-3 is far above that and far below a mistake.
 SUM_TOLERANCE = 1e-3
 

@@ -14,8 +14,6 @@ from ddas_mm.errors import SettingError, check_all, check_number
 from ddas_mm.policy.estimator import mixture_weights, policy_loss, sequence_probs
 
 STATE = ('step', 'exp_avg', 'exp_avg_sq')
-
-
 EPSILON = 1e-8
 
 

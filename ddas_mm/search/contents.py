@@ -65,8 +65,6 @@ def labels_of(info: Mapping[str, Any]) -> list[Any] | None:
 
 
 IMAGES, DRAWS = 8, 2  # of the random steps of S_train, for each image
-
-
 LIMIT = 1.5  # beyond the scales that S_train has
 
 

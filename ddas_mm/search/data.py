@@ -145,14 +145,8 @@ def _merge(own: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
 
 # Settings of mm data loaders that are no arguments of torch's.
 MM_SETTINGS = ('dataset', 'sampler', 'batch_sampler', 'batch_size', 'collate_fn')
-
-
 UNUSED = ('drop_last', 'worker_init_fn', 'num_batch_per_epoch')
-
-
 TORCH = tuple(inspect.signature(DataLoader).parameters)
-
-
 # Settings that torch refuses without workers.
 WORKER_SETTINGS = ('persistent_workers', 'prefetch_factor', 'multiprocessing_context')
 

@@ -17,8 +17,6 @@ from ddas_mm.errors import SettingError, some
 
 # How files of a format begin and end.
 ENDS = {b'\xff\xd8': b'\xff\xd9', b'\x89PNG': b'IEND\xaeB`\x82'}
-
-
 TAIL = 64  # bytes; some cameras write a little behind the end
 
 

@@ -14,8 +14,10 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from ddas_mm.errors import SearchFailed
-from ddas_mm.outcome.record import SIGNALS
 from ddas_mm.policy import SearchSpace, alignment_signal
+
+SIGNALS = ('ddas/alignment', 'ddas/helped')  # zero in steps that are skipped
+SKIPPED = 'ddas/skipped'
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class StepLog:
             self._skip(record, f'{what} ({self._broken(record.policies, alignments)})')
         losses = {name: value.item() for name, value in record.losses.items()}
         signals = dict(zip(SIGNALS, signal, strict=True))
-        return {**losses, **signals, 'ddas/skipped': self.skipped_steps}
+        return {**losses, **signals, SKIPPED: self.skipped_steps}
 
     def _skip(self, record: StepRecord, what: str) -> None:
         self.skipped_steps += 1

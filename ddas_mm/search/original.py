@@ -30,14 +30,8 @@ from ddas_mm.randomness import (
 
 # Of 4 images, a step that acts on one in ten escapes one time in 900.
 RUNS = 16
-
-
 LOADING = (mmcv.transforms.LoadImageFromFile, mmcv.transforms.LoadAnnotations)
-
-
 SEQUENCES = (mmengine.dataset.Compose, mmcv.transforms.Compose)
-
-
 Step = Callable[[Any], Any]
 
 
@@ -219,8 +213,6 @@ def telling_images(
 
 
 FEW = 8  # images whose sizes are compared
-
-
 BATCH_RUNS = 4  # of what acts, if at all, in every mini-batch
 
 

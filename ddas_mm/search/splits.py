@@ -18,8 +18,6 @@ from ddas_mm.errors import SettingError, check_keys, typed
 from ddas_mm.files import read_json, write_atomically
 
 PER_CLASS = ('num_classes', 'train_per_class', 'val_per_class')
-
-
 Size = Annotated[int, Meta(ge=1)]
 
 

@@ -24,17 +24,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 # Older fused steps know no CPU (2.4 was the first whose do).
 FUSED = digit_version(torch.__version__) >= digit_version('2.4.0')
-
-
 NORM_EPSILON = 1e-6  # torch.nn.utils.clip_grad_norm_ divides by norm + 1e-6
-
-
 SIGN_STEPS = 1  # of Adam and RMSprop, from which the policy does not learn
-
-
 TINY = 1e-20  # far below any epsilon of an optimiser, and a normal float32
-
-
 Answer = Callable[
     [list[Tensor], list[Tensor], list[Mapping[str, Any]], Mapping[str, Any]], None
 ]
@@ -160,8 +152,6 @@ def _through_root(
 
 
 _ADAM = {'maximize': False, 'amsgrad': False}
-
-
 RULES: dict[type[torch.optim.Optimizer], UpdateRule] = {
     torch.optim.SGD: UpdateRule(
         answer_of_sgd,

@@ -25,8 +25,6 @@ from ddas_mm.search.splits import distinct_images
 
 # What --cfg-options set for the search alone; all else holds in the training too.
 SEARCH_ALONE = ('train_cfg', 'optim_wrapper', 'param_scheduler', 'auto_scale_lr')
-
-
 LR = 'optim_wrapper.optimizer.lr'
 
 
