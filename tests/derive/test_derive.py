@@ -542,7 +542,7 @@ train_dataloader = dict(
     dataset=dict(type=ToyDataset, pipeline=pipeline))
 train_cfg = dict(type=EpochBasedTrainLoop, max_epochs=1)
 optim_wrapper = dict(type=OptimWrapper, optimizer=dict(type=SGD, lr=0.1))
-note = dict(limit=-math.inf, unknown=math.nan, place=pathlib.Path('a'))
+note = dict(limit=float('-inf'), unknown=math.nan, place=pathlib.Path('a'))
 """
 
 

@@ -51,7 +51,8 @@ def waits_of_steps(tmp_path, **changes):
 ADAMW = {'optim_wrapper.optimizer': dict(type='AdamW', lr=0.01, _delete_=True)}
 
 
-@pytest.mark.parametrize('optimizer', [{}, ADAMW])
+# An AdamW that is not fused counts its steps on the host.
+@pytest.mark.parametrize('optimizer', [{}, ADAMW] if FUSED else [{}])
 def test_host_waits_only_where_numbers_are_logged(tmp_path, optimizer):
     found = waits_of_steps(tmp_path, **optimizer)
     always = 0 if FUSED else 1  # older torch: may the network step at all?
@@ -157,7 +158,8 @@ def test_faster_ways_give_the_same_search(tmp_path, name):
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize('optimizer', [{}, ADAMW])
+# An AdamW that is not fused counts its steps on the host.
+@pytest.mark.parametrize('optimizer', [{}, ADAMW] if FUSED else [{}])
 def test_channels_last_reaches_weights_gradients_states_and_images(tmp_path, optimizer):
     loop = prepared(tmp_path, **optimizer)
     model, seen = loop.runner.model, []
