@@ -17,7 +17,9 @@ from mmcv.transforms import Compose
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
+from mmengine.utils import digit_version
 
+from ddas_mm.cli import commands
 from ddas_mm.config import config_text, type_name
 from ddas_mm.derive.augment import mark_training
 from ddas_mm.derive.data import val_pipeline
@@ -542,10 +544,14 @@ train_dataloader = dict(
     dataset=dict(type=ToyDataset, pipeline=pipeline))
 train_cfg = dict(type=EpochBasedTrainLoop, max_epochs=1)
 optim_wrapper = dict(type=OptimWrapper, optimizer=dict(type=SGD, lr=0.1))
-note = dict(limit=float('-inf'), unknown=math.nan, place=pathlib.Path('a'))
+note = dict(limit=-math.inf, unknown=math.nan, place=pathlib.Path('a'))
 """
 
 
+@pytest.mark.skipif(
+    digit_version(mmengine.__version__) < digit_version('0.10.8'),
+    reason='MMEngine reads no calls and signs in pure-Python configs before 0.10.8',
+)
 def test_pure_python_config_is_searched_and_its_emitted_training_trains(
     tmp_path, monkeypatch
 ):
@@ -581,7 +587,7 @@ def test_processes_are_counted_as_the_launcher_tells(
 ):
     monkeypatch.setenv(variable, '4')
     started = []
-    monkeypatch.setattr(search, 'search', started.append)
+    monkeypatch.setattr(commands, '_run_search', started.append)
     run(monkeypatch, 'net.py', '--space', 'cifar', '--launcher', launcher)
     config = Config.fromfile(started[0].config)
     processes = 1 if launcher == 'none' else 4
