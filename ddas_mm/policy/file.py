@@ -92,8 +92,13 @@ def policy_from_dict(data: Any, source: str = 'policy') -> PolicySchedule:
             raise SettingError(
                 f'{source}: op_probs[{index}] must sum to 1, but sums to {sum(row):.6g}'
             )
-    columns = (np.array(v, np.float64) for v in (file.total_prob, raw, file.op_probs))
-    return PolicySchedule(space, *columns, file.search)
+    return PolicySchedule(
+        space,
+        np.array(file.total_prob, np.float64),
+        np.array(raw, np.float64),
+        np.array(file.op_probs, np.float64),
+        file.search,
+    )
 
 
 def read_policy(path: str | os.PathLike[str]) -> PolicySchedule:
