@@ -35,6 +35,11 @@ run() {
   "${@:2}" >"$work/$1.log" 2>&1 || { tail -n 25 "$work/$1.log" >&2 && say "failed: see $work/$1.log" >&2 && return 1; }
 }
 
+# follow NAME PID WORDS: shows the lines of a log from these words on, until the process ends
+follow() {
+  tail -n +1 -F --pid="$2" "$work/$1.log" 2>/dev/null | sed -un "s/.*\\($3\\)/[quickstart] \\1/p" || true
+}
+
 rm -rf "$work"
 mkdir -p "$work"
 say 'real handwritten digits, pasted on cluttered canvases: upright for training, turned by 90 degrees where the detector will work'
@@ -42,7 +47,7 @@ say 'real handwritten digits, pasted on cluttered canvases: upright for training
 
 say 'searching the augmentation policy (3 to 4 minutes on one core)'
 run search "$python" tools/search.py configs/ddas_retinanet_r18_digits.py --work-dir "$work/search" &
-tail -n +1 -F --pid=$! "$work/search.log" 2>/dev/null | sed -un 's/.*INFO - \(DDAS epoch\)/[quickstart] \1/p'
+follow search $! "DDAS epoch"
 wait $!
 
 say 'training with the policy and without, side by side (about 5 minutes)'
@@ -50,7 +55,7 @@ run with "$python" tools/train.py "$work/search/retrain_retinanet_r18_digits.py"
 with=$!
 run without "$python" tools/train.py configs/baselines/retinanet_r18_digits.py --work-dir "$work/without" &
 without=$!
-tail -n +1 -F --pid=$with "$work/with.log" 2>/dev/null | sed -un 's/.*\(Saving checkpoint at\)/[quickstart] \1/p'
+follow with $with "Saving checkpoint at"
 wait $with
 wait $without
 
