@@ -45,7 +45,7 @@ VALUES = {
     ),
     'dtype': (torch.float16, torch.float16),
     'enum': (HTTPStatus.OK, HTTPStatus.OK),
-    'function': ([math.sqrt, sorted], [math.sqrt, sorted]),
+    'function': ({'f': math.sqrt, 'g': sorted}, {'f': math.sqrt, 'g': sorted}),
     'keyword': ({'lambda': 1}, {'lambda': 1}),
     'dicts in a list': ([{'a b': (math.inf,)}], [{'a b': (math.inf,)}]),
 }
