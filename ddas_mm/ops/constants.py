@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 Colour = int | tuple[int, int, int]
-CONSTANT_DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        'classification': MappingProxyType(
-            {
-                'fill': 0,  # PIL's default
-                'cutout_fill': (125, 122, 113),  # DDAS: mean colour of CIFAR-10, RGB
-                'seg_fill': 255,  # "ignore" of mm segmentation maps
-                'channel_order': 'bgr',
-                'reference_side': 32,  # pixels: the image that pixel levels refer to
-            }
-        ),
-        'detection': MappingProxyType(
-            {
-                'fill': 128,  # Zoph et al.
-                'cutout_fill': None,  # as fill
-                'seg_fill': 255,
-                'channel_order': 'bgr',
-                'translate_const': 250,  # pixels at level 10, whole image
-                'translate_bbox_const': 120,  # pixels at level 10, inside a box
-                'cutout_const': 100,  # half side in pixels, level 10
-                'cutout_bbox_const': 50,  # half side in pixels, level 10, inside a box
-                'cutout_max_pad_fraction': 0.75,  # of the box side at level 10
-            }
-        ),
-    }
-)
+CONSTANT_DEFAULTS: dict[str, dict[str, Any]] = {
+    'classification': {
+        'fill': 0,  # PIL's default
+        'cutout_fill': (125, 122, 113),  # DDAS: mean colour of CIFAR-10, RGB
+        'seg_fill': 255,  # "ignore" of mm segmentation maps
+        'channel_order': 'bgr',
+        'reference_side': 32,  # pixels: the image that pixel levels refer to
+    },
+    'detection': {
+        'fill': 128,  # Zoph et al.
+        'cutout_fill': None,  # as fill
+        'seg_fill': 255,
+        'channel_order': 'bgr',
+        'translate_const': 250,  # pixels at level 10, whole image
+        'translate_bbox_const': 120,  # pixels at level 10, inside a box
+        'cutout_const': 100,  # half side in pixels, level 10
+        'cutout_bbox_const': 50,  # half side in pixels, level 10, inside a box
+        'cutout_max_pad_fraction': 0.75,  # of the box side at level 10
+    },
+}
 """Known constants of each table with their defaults; all pixels are absolute."""
 
 
@@ -83,7 +76,9 @@ class Constants:
             )
         for name in CONSTANT_DEFAULTS[self.table]:
             if '_const' in name or name == 'cutout_max_pad_fraction':
-                _check_not_negative(name, getattr(self, name))
+                value = getattr(self, name)
+                if not (isinstance(value, (int, float)) and 0 <= value < math.inf):
+                    raise ValueError(f'{name} must be a number >= 0, but got {value!r}')
 
     @property
     def fill_colour(self) -> tuple[int, int, int]:
@@ -99,10 +94,7 @@ class Constants:
     def to_dict(self) -> dict[str, Any]:
         """Return the settings that the table knows, ready for JSON or a config."""
         values = {name: getattr(self, name) for name in CONSTANT_DEFAULTS[self.table]}
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in values.items()
-        }
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
     def _ordered(self, colour: Colour) -> tuple[int, int, int]:
         if isinstance(colour, int):
@@ -137,27 +129,11 @@ def _checked_colour(name: str, colour: Any) -> Colour | None:
     if colour is None and name == 'cutout_fill':
         return None
     values = colour if isinstance(colour, (tuple, list)) else (colour,)
-    in_range = all(_is_grey_level(value) for value in values)
-    if len(values) not in (1, 3) or not in_range:
+    levels = [value for value in values if value in range(256)]
+    if len(levels) not in (1, 3) or len(levels) != len(values):
         raise ValueError(
             f'{name} must be one grey level or (red, green, blue) within 0..255, '
             f'but got {colour!r}'
         )
-    first, *others = (int(value) for value in values)
+    first, *others = map(int, levels)
     return (first, others[0], others[1]) if others else first
-
-
-def _is_grey_level(value: Any) -> bool:
-    try:
-        return bool(0 <= value <= 255 and int(value) == value)
-    except TypeError:
-        return False
-
-
-def _check_not_negative(name: str, value: Any) -> None:
-    try:
-        valid = 0 <= value < float('inf')
-    except TypeError:
-        valid = False
-    if not valid:
-        raise ValueError(f'{name} must be a number >= 0, but got {value!r}')
