@@ -41,8 +41,8 @@ def unpack(
             masks and no segmentation map.
 
     Raises:
-        SettingError: If the image is not of three channels of whole numbers up to 255,
-            a box is not finite, or the sample holds something that the operations
+        SettingError: If the image is not of whole numbers up to 255 or 65535, a box is
+            not finite, or the sample holds something that the operations
             cannot move.
     """
     image = _image(results)
@@ -71,6 +71,7 @@ def pack(results: dict[str, Any], sample: Sample, moves: bool = True) -> dict[st
     Where nothing ``moves``, the image alone is the sample's.
     """
     image = sample.image.astype(results['img'].dtype, copy=False)
+    image = image.reshape(results['img'].shape)  # a plane has no axis of channels
     packed = {**results, 'img': image, 'img_shape': image.shape[:2]}
     boxes, masks = results.get('gt_bboxes'), results.get('gt_masks')
     if boxes is not None:
@@ -108,15 +109,16 @@ def _image(results: dict[str, Any]) -> np.ndarray:
     if isinstance(image, np.ndarray) and dtype == np.float32:  # of to_float32=True
         pixels = image.clip(0, 255).astype(np.uint8)
         image = pixels if (pixels == image).all() else image
-    usable = isinstance(image, np.ndarray) and image.dtype == np.uint8
-    if not usable or image.ndim != 3 or image.shape[2] != 3:
+    usable = isinstance(image, np.ndarray) and image.dtype in (np.uint8, np.uint16)
+    if not usable or image.ndim not in (2, 3) or 0 in image.shape:
         raise SettingError(
-            'DDASAugment needs uint8 arrays of shape (H, W, 3), but '
+            'DDASAugment needs arrays of uint8 or uint16, (H, W) or (H, W, C), or '
+            f'float32 of whole numbers up to 255, but '
             f'{results.get("img_path", "the image")} is {type(image).__name__} '
-            f'{dtype} {tuple(shape)}; load it in colour, and put '
-            'DDASAugment before steps that normalise or pack'
+            f'{dtype} {tuple(shape)}; put DDASAugment before steps that normalise or '
+            'pack, and load without scaling'
         )
-    return image
+    return image if image.ndim == 3 else image[..., None]
 
 
 def _check_movable(results: dict[str, Any], num_boxes: int) -> None:

@@ -23,9 +23,9 @@ _SHIFT = LevelMap(10, 'pixels of an image of reference_side', _DDAS, whole=True)
 _ORDER = ('channel_order',)
 CLASSIFICATION = (
     OpSpec('Identity', identity),
-    OpSpec('AutoContrast', Pixels(color.autocontrast_pillow)),
+    OpSpec('AutoContrast', Pixels(color.autocontrast_pillow, wide=True)),
     OpSpec('Equalize', Pixels(color.equalize)),
-    OpSpec('Invert', Pixels(color.invert)),
+    OpSpec('Invert', Pixels(color.invert, wide=True)),
     OpSpec('Blur', Pixels(filters.blur)),
     OpSpec('Smooth', Pixels(filters.smooth)),
     OpSpec('FlipLR', Geometry(affine.flip_left_right, _GRID), moves_boxes=True),
@@ -68,17 +68,17 @@ CLASSIFICATION = (
     ),
     OpSpec(
         'Posterize',
-        Pixels(color.posterize),
+        Pixels(color.posterize, wide=True),
         LevelMap(4, 'bits kept', _DDAS, start=4, whole=True, direction=-1),
     ),
     OpSpec(
         'Solarize',
-        Pixels(color.solarize),
+        Pixels(color.solarize, wide=True),
         LevelMap(256, 'threshold', _DDAS, start=256, whole=True, direction=-1),
     ),
-    OpSpec('Color', Pixels(color.color_pillow, _ORDER), _ENHANCE),
-    OpSpec('Contrast', Pixels(color.contrast, _ORDER), _ENHANCE),
-    OpSpec('Brightness', Pixels(color.brightness), _ENHANCE),
+    OpSpec('Color', Pixels(color.color_pillow, _ORDER, colour=True), _ENHANCE),
+    OpSpec('Contrast', Pixels(color.contrast, _ORDER, wide=True), _ENHANCE),
+    OpSpec('Brightness', Pixels(color.brightness, wide=True), _ENHANCE),
     OpSpec('Sharpness', Pixels(filters.sharpness_pillow), _ENHANCE),
     OpSpec(
         'Cutout',

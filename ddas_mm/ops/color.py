@@ -1,4 +1,9 @@
-"""Colour operations: (H, W, 3) uint8 in, the same out, the input untouched."""
+"""Colour operations: an image in, the same kind out, the input untouched.
+
+Images are (H, W, 3), or a plane (H, W) that is treated as three equal channels, which
+``color`` leaves as they are; uint8, and uint16 where a table marks the operation as
+``wide``. Grey levels in arguments are those of bytes, of which one is 257 in 16 bits.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +17,6 @@ import numpy as np
 from ddas_mm.ops.geometry import Array, Image
 from ddas_mm.ops.sampling import bands
 
-_LEVELS = np.arange(256)
 _FEW_VALUES = 1 << 15  # below, a table of three channels beats three planes
 _PILLOW_GREY = np.array([19595, 38470, 7471, 32768]) / 65536  # ITU-R 601-2, rounded
 # tf.image.rgb_to_grayscale on [0, 1], back to uint8 with the factor 255.5.
@@ -22,7 +26,7 @@ _ZOPH_GREY = np.append(_ZOPH_WEIGHTS.astype(np.float64) * 255.5 / 255, -_NEAR)
 
 
 def invert(image: Image) -> Image:
-    """Return 255 - v (``ImageOps.invert``)."""
+    """Return 255 - v (``ImageOps.invert``), or 65535 - v."""
     return np.invert(image)
 
 
@@ -32,14 +36,17 @@ def posterize(image: Image, bits: float) -> Image:
     Today's Pillow refuses fewer than one bit, older ones returned a black image; Zoph
     et al. clamp the shift to seven, which is one bit kept.
     """
-    lost = 8 - min(max(int(bits), 1), 8)
-    return image & np.uint8(256 - (1 << lost))
+    lost = 8 * image.itemsize - min(max(int(bits), 1), 8)
+    kept: Image = image & image.dtype.type(_levels(image)[-1] + 1 - (1 << lost))
+    return kept
 
 
 def solarize(image: Image, threshold: float) -> Image:
     """Invert values >= ``threshold``; <= 0 inverts all, >= 256 none."""
     if threshold <= 0:
         return invert(image)
+    if image.dtype == np.uint16:
+        return np.where(image >= int(threshold) * 257, np.invert(image), image)
     # THRESH_BINARY compares with >, and 255 - v is v with all bits turned.
     _, mask = cv2.threshold(image, int(threshold) - 1, 255, cv2.THRESH_BINARY)
     return cast(Image, cv2.bitwise_xor(image, mask, dst=mask))
@@ -47,13 +54,15 @@ def solarize(image: Image, threshold: float) -> Image:
 
 def solarize_add(image: Image, addition: float) -> Image:
     """Add ``addition`` grey levels to values below 128 and clip."""
-    table = np.where(_LEVELS < 128, np.minimum(_LEVELS + int(addition), 255), _LEVELS)
-    return _mapped(image, table.astype(np.uint8))
+    levels = _levels(image)
+    unit = levels[-1] // 255
+    raised = np.minimum(levels + int(addition) * unit, levels[-1])
+    return _mapped(image, np.where(levels < 128 * unit, raised, levels))
 
 
 def brightness(image: Image, factor: float) -> Image:
     """Blend with black; factor 1 is identity."""
-    return _mapped(image, blend_table(0, factor))
+    return _mapped(image, blend_table(0, factor, _levels(image)))
 
 
 def contrast(image: Image, factor: float, channel_order: str) -> Image:
@@ -62,12 +71,16 @@ def contrast(image: Image, factor: float, channel_order: str) -> Image:
     Zoph et al. blend with H * W / 256 by mistake; we do not, in either table.
     """
     height, width = image.shape[:2]
-    total = sum(
-        int(_grey_pillow(band, channel_order).sum(dtype=np.int64))
-        for band in (image[rows].astype(np.float32) for rows in bands(height, width))
-    )
+    # Pillow's sums of 16-bit weights are exact: float32 holds those of bytes.
+    exact = np.float32 if image.dtype == np.uint8 else np.float64
+    total = 0
+    for rows in bands(height, width):
+        grey = image[rows]
+        if image.ndim == 3:
+            grey = _weighted(grey.astype(exact), _PILLOW_GREY, channel_order)
+        total += int(grey.astype(image.dtype, copy=False).sum(dtype=np.int64))
     mean = int(total / (height * width) + 0.5)
-    return _mapped(image, blend_table(mean, factor))
+    return _mapped(image, blend_table(mean, factor, _levels(image)))
 
 
 def color_pillow(image: Image, factor: float, channel_order: str) -> Image:
@@ -131,14 +144,14 @@ def autocontrast_zoph(image: Image) -> Image:
 
 
 def _stretch(image: Image, dtype: type[np.floating]) -> Image:
-    planes = _split(image)
+    levels, planes = _levels(image), _split(image)
+    top = levels[-1]
     for plane in planes:
         low, high, _, _ = cv2.minMaxLoc(plane)
         if high > low:
-            scale = dtype(255) / dtype(high - low)
-            values = _LEVELS.astype(dtype) * scale - dtype(low) * scale
-            table = np.clip(values, 0, 255).astype(np.uint8)
-            cv2.LUT(plane, table, dst=plane)
+            scale = dtype(top) / dtype(high - low)
+            values = levels.astype(dtype) * scale - dtype(low) * scale
+            _mapped(plane, np.clip(values, 0, top), out=plane)
     return _merged(planes)
 
 
@@ -149,36 +162,49 @@ def equalize(image: Image) -> Image:
         return _mapped(image, np.ascontiguousarray(tables.T)[None])
     planes = _split(image)
     for plane, table in zip(planes, tables, strict=True):
-        cv2.LUT(plane, table, dst=plane)
+        _mapped(plane, table, out=plane)
     return _merged(planes)
 
 
 def _equalizing_tables(image: Image) -> Array:
-    """(3, 256) uint8; the identity where one grey level fills (almost) all."""
-    counts = [cv2.calcHist([image], [c], None, [256], [0, 256]) for c in range(3)]
+    """(C, 256) uint8; the identity where one grey level fills (almost) all."""
+    channels = 1 if image.ndim == 2 else 3
+    counts = [
+        cv2.calcHist([image], [c], None, [256], [0, 256]) for c in range(channels)
+    ]
     histogram = np.hstack(counts).T.astype(np.int64)
     below = histogram.cumsum(axis=1) - histogram
     # What lies below the last grey level that occurs.
     step = np.where(histogram > 0, below, 0).max(axis=1, keepdims=True) // 255
     table = np.minimum((below + step // 2) // np.maximum(step, 1), 255)
-    return np.where(step == 0, _LEVELS, table).astype(np.uint8)
+    return np.where(step == 0, _levels(image), table).astype(np.uint8)
 
 
 def _split(image: Image) -> Array:
-    """(3, H, W): one array takes a quarter less time than the three of cv2.split."""
-    planes = np.empty((3, *image.shape[:2]), dtype=np.uint8)
+    """(C, H, W): one array takes a quarter less time than the three of cv2.split."""
+    if image.ndim == 2:
+        return image[None].copy()
+    planes = np.empty((3, *image.shape[:2]), dtype=image.dtype)
     cv2.split(image, tuple(planes))
     return planes
 
 
 def _merged(planes: Array) -> Image:
-    """(H, W, 3), the inverse of :func:`_split`."""
+    """(H, W[, 3]), the inverse of :func:`_split`."""
     return cast(Image, cv2.merge(tuple(planes)))
 
 
-def _mapped(image: Image, table: Array) -> Image:
+def _levels(image: Image) -> Array:
+    """All values that a pixel may have, int64."""
+    return np.arange(np.iinfo(image.dtype).max + 1)
+
+
+def _mapped(image: Image, table: Array, out: Image | None = None) -> Image:
     """Replace each value by the table's; OpenCV's types leave the dtype open."""
-    return cast(Image, cv2.LUT(image, table))
+    table = table.astype(image.dtype, copy=False)
+    if image.dtype == np.uint8:
+        return cast(Image, cv2.LUT(image, table, dst=out))
+    return np.take(table, image, out=out)
 
 
 # Added before addWeighted rounds, so that it truncates; the small part keeps whole
@@ -213,9 +239,10 @@ def blend(
     return degenerate
 
 
-def blend_table(degenerate: int, factor: float) -> Array:
-    """Return :func:`blend` of all 256 grey levels with one grey level, (256,) uint8."""
-    return _exact(np.full(256, degenerate), np.arange(256, dtype=np.float32), factor)
+def blend_table(degenerate: int, factor: float, levels: Array) -> Array:
+    """Return :func:`blend` of all grey levels with one, int64 of the same size."""
+    blended = degenerate + np.float32(factor) * (levels.astype(np.float32) - degenerate)
+    return np.clip(blended, 0, levels[-1]).astype(np.int64)
 
 
 def _exact(degenerate: Array, image32: Array, factor: float) -> Array:

@@ -27,22 +27,22 @@ _FLIP_LR = Geometry(affine.flip_left_right, _GRID)
 _FLIP_UD = Geometry(affine.flip_up_down, _GRID)
 _ROTATE_90 = Geometry(affine.quarter_turn, _GRID)
 _COLOUR = (
-    OpSpec('AutoContrast', Pixels(color.autocontrast_zoph)),
+    OpSpec('AutoContrast', Pixels(color.autocontrast_zoph, wide=True)),
     OpSpec('Equalize', Pixels(color.equalize)),
     OpSpec(
         'Posterize',
-        Pixels(color.posterize),
+        Pixels(color.posterize, wide=True),
         LevelMap(4, 'bits kept; larger is weaker', _ZOPH, whole=True),
     ),
-    OpSpec('Solarize', Pixels(color.solarize), _SOLARIZE),
+    OpSpec('Solarize', Pixels(color.solarize, wide=True), _SOLARIZE),
     OpSpec(
         'SolarizeAdd',
-        Pixels(color.solarize_add),
+        Pixels(color.solarize_add, wide=True),
         LevelMap(110, 'grey levels added', _ZOPH, whole=True),
     ),
-    OpSpec('Color', Pixels(color.color_zoph, _ORDER), _ENHANCE),
-    OpSpec('Contrast', Pixels(color.contrast, _ORDER), _ENHANCE),
-    OpSpec('Brightness', Pixels(color.brightness), _ENHANCE),
+    OpSpec('Color', Pixels(color.color_zoph, _ORDER, colour=True), _ENHANCE),
+    OpSpec('Contrast', Pixels(color.contrast, _ORDER, wide=True), _ENHANCE),
+    OpSpec('Brightness', Pixels(color.brightness, wide=True), _ENHANCE),
     OpSpec('Sharpness', Pixels(filters.sharpness_zoph), _ENHANCE),
     OpSpec(
         'Cutout',
@@ -69,7 +69,9 @@ _ONLY_BOXES = (
     OpSpec('TranslateX_Only_BBoxes', PerBox(_TRANSLATE_X), _BOX_SHIFT, signed=True),
     OpSpec('TranslateY_Only_BBoxes', PerBox(_TRANSLATE_Y), _BOX_SHIFT, signed=True),
     OpSpec('Flip_Only_BBoxes', PerBox(_FLIP_LR)),
-    OpSpec('Solarize_Only_BBoxes', PerBox(Pixels(color.solarize)), _SOLARIZE),
+    OpSpec(
+        'Solarize_Only_BBoxes', PerBox(Pixels(color.solarize, wide=True)), _SOLARIZE
+    ),
     OpSpec('Equalize_Only_BBoxes', PerBox(Pixels(color.equalize))),
     OpSpec(
         'Cutout_Only_BBoxes',
@@ -80,7 +82,7 @@ _ONLY_BOXES = (
 # Not among the 25 of Zoph et al.
 _OURS = (
     OpSpec('Identity', identity),
-    OpSpec('Invert', Pixels(color.invert)),
+    OpSpec('Invert', Pixels(color.invert, wide=True)),
     OpSpec('Rotate90_BBox', _ROTATE_90, moves_boxes=True),
     OpSpec('FlipLR_BBox', _FLIP_LR, moves_boxes=True),
     OpSpec('FlipUD_BBox', _FLIP_UD, moves_boxes=True),

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Image = NDArray[np.uint8]
+Image = NDArray[Any]  # (H, W, C), uint8 or uint16
 Boxes = NDArray[np.float32]
 
 

@@ -12,7 +12,7 @@ from ddas_mm.ops import geometry as affines
 from ddas_mm.ops.constants import Constants
 from ddas_mm.ops.geometry import Affine, Array, Image, crop_bounds, warp_boxes
 from ddas_mm.ops.sample import Polygons, Sample, warp_masks
-from ddas_mm.ops.sampling import Grid, paint, plan_warp
+from ddas_mm.ops.sampling import Grid, fill_of, paint, plan_warp
 
 
 class Rng(Protocol):
@@ -57,23 +57,40 @@ class Pixels:
     """A function of the image alone: ``function(image[, argument], **settings)``.
 
     Attributes:
-        function: Takes and returns (H, W, 3) uint8.
+        function: Takes and returns an image of three channels, or one plane (H, W).
         settings: Names of the constants that it takes by keyword.
+        colour: Whether it means nothing but for three channels; others stay.
+        wide: Whether it has an exact counterpart for 16 bits.
     """
 
     function: Callable[..., Image]
     settings: tuple[str, ...] = ()
+    colour: bool = False
+    wide: bool = False
 
     def __call__(
         self, sample: Sample, argument: float | None, rng: Rng, constants: Constants
     ) -> Sample:
-        """Transform the image; everything else stays."""
+        """Transform the image; everything else stays.
+
+        Raises:
+            ValueError: The image has 16 bits, and the function none.
+        """
         del rng
+        image = sample.image
+        if image.dtype == np.uint16 and not self.wide:
+            raise ValueError(f'{self.function.__name__} is not defined for uint16')
         arguments = () if argument is None else (argument,)
         settings = {name: getattr(constants, name) for name in self.settings}
-        return replace(
-            sample, image=self.function(sample.image, *arguments, **settings)
-        )
+        if image.shape[2] == 3:
+            return replace(sample, image=self.function(image, *arguments, **settings))
+        if self.colour:
+            return sample
+        planes = [
+            self.function(np.ascontiguousarray(image[..., c]), *arguments, **settings)
+            for c in range(image.shape[2])
+        ]
+        return replace(sample, image=np.dstack(planes))
 
 
 @dataclass(frozen=True)
@@ -99,7 +116,7 @@ class Geometry:
         move = plan_warp(affine, self.grid, height, width)
         seg_map = sample.seg_map
         return Sample(
-            image=move(sample.image, constants.fill_colour),
+            image=move(sample.image, fill_of(sample.image, constants.fill_colour)),
             boxes=warp_boxes(sample.boxes, affine, height, width),
             masks=warp_masks(sample.masks, affine, move, height, width),
             seg_map=None if seg_map is None else move(seg_map, constants.seg_fill),
@@ -191,7 +208,8 @@ def _covered(
     image = sample.image.copy()
     # Slices cut off at the far end by themselves.
     top, left = max(0, row - pad_y), max(0, column - pad_x)
-    paint(image[top : row + pad_y, left : column + pad_x], constants.cutout_colour)
+    area = image[top : row + pad_y, left : column + pad_x]
+    paint(area, fill_of(image, constants.cutout_colour))
     return replace(sample, image=image)
 
 

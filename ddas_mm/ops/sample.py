@@ -24,14 +24,15 @@ class Sample:
     and what they return may share memory with it.
 
     Attributes:
-        image: (H, W, 3) uint8, H and W at least 1.
+        image: (H, W, C) uint8 or uint16, H, W and C at least 1. Three channels are
+            colours; other numbers are a stack of grey images.
         boxes: (N, 4) float32 ``x1, y1, x2, y2`` in pixels; (0, 4) for none.
         masks: None; (N, H, W) uint8 bitmaps; or N lists of polygons, each a float
             array (2k,) ``x0, y0, x1, y1, ...`` in pixels.
         seg_map: None or (H, W) integer class indices.
 
     Raises:
-        TypeError: The image is not uint8.
+        TypeError: The image is neither uint8 nor uint16.
         ValueError: An array's shape does not fit.
     """
 
@@ -42,14 +43,14 @@ class Sample:
 
     def __post_init__(self) -> None:
         image = self.image
-        if image.dtype != np.uint8:
+        if image.dtype not in (np.uint8, np.uint16):
             raise TypeError(
-                f'image must be uint8, but got {image.dtype}; operations act before '
-                'normalisation'
+                f'image must be uint8 or uint16, but got {image.dtype}; operations '
+                'act before normalisation'
             )
-        if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        if image.ndim != 3 or 0 in image.shape:
             raise ValueError(
-                f'image must be (H, W, 3) with at least one pixel, but got '
+                f'image must be (H, W, C) with at least one pixel, but got '
                 f'{image.shape}'
             )
         if self.boxes.ndim != 2 or self.boxes.shape[1] != 4:

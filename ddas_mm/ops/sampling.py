@@ -128,9 +128,10 @@ def _build(affine: Affine, grid: Grid, height: int, width: int) -> Array:
 def look_up(array: Array, index: Array, fill: Fill) -> Array:
     """Return a new array of the pixels that ``index`` (H, W) points at."""
     height, width = array.shape[:2]
-    if array.ndim == 2:
-        flat = np.append(array.ravel(), np.asarray(fill, dtype=array.dtype))
-        return flat.take(index)
+    if array.ndim == 2 or not _is_fast(array):
+        flat = array.reshape(height * width, *array.shape[2:])
+        outside = np.full_like(flat[:1], fill)
+        return np.concatenate([flat, outside]).take(index, axis=0)
     # Four bytes to the pixel, so that one look-up moves all channels.
     packed = np.empty((height * width + 1, 4), dtype=np.uint8)
     cv2.cvtColor(array, cv2.COLOR_BGR2BGRA, dst=packed[:-1].reshape(height, width, 4))
@@ -143,9 +144,24 @@ def look_up(array: Array, index: Array, fill: Fill) -> Array:
     return out
 
 
-Fill = int | tuple[int, int, int]
+Fill = int | tuple[int, ...]
 Move = Callable[[Array, Fill], Array]
-"""Takes an array (H, W) or (H, W, 3) uint8 and a fill; may return its input."""
+"""Takes an array (H, W) or (H, W, C) and a fill; may return its input."""
+
+
+def fill_of(image: Array, colour: tuple[int, int, int]) -> Fill:
+    """Return a colour of bytes in the channels and the range of an image.
+
+    Where the channels are not three it is the colour's mean in each.
+    """
+    scale = np.iinfo(image.dtype).max // 255
+    values = colour if image.shape[2] == 3 else (round(sum(colour) / 3),)
+    return tuple(scale * v for v in values) if len(values) == 3 else scale * values[0]
+
+
+def _is_fast(array: Array) -> bool:
+    """Whether OpenCV takes an array as it is: bytes, one plane or three channels."""
+    return array.dtype == np.uint8 and array.shape[2:] in ((), (3,))
 
 
 Span = tuple[int, int, int]
@@ -182,7 +198,7 @@ def filled(like: Array, height: int, width: int, fill: Fill) -> Array:
 
 
 def paint(area: Array, fill: Fill) -> None:
-    """Write one colour over an array (H, W[, 3])."""
+    """Write one colour over an array (H, W[, C])."""
     # Whole lines are many times faster than three values at a time.
     line = np.empty(area.shape[1:], dtype=area.dtype)
     line[...] = fill
@@ -317,18 +333,18 @@ _TURNS: dict[tuple[float, float, float, float], Callable[..., Move]] = {
 
 
 def _flipped(array: Array) -> Array:
-    if array.dtype == np.uint8:
+    if _is_fast(array):
         return cv2.flip(array, 1)
     return np.ascontiguousarray(array[:, ::-1])
 
 
 def _rotated(array: Array) -> Array:
-    if array.dtype == np.uint8:
+    if _is_fast(array):
         return cv2.rotate(array, cv2.ROTATE_90_COUNTERCLOCKWISE)
     return np.ascontiguousarray(np.rot90(array))
 
 
 def _transposed(array: Array) -> Array:
-    if array.dtype == np.uint8:
+    if _is_fast(array):
         return cv2.transpose(array)
-    return np.ascontiguousarray(array.T)
+    return np.ascontiguousarray(array.swapaxes(0, 1))

@@ -109,6 +109,20 @@ class OpSpec:
         kernel = self.kernel.kernel if isinstance(self.kernel, PerBox) else self.kernel
         return not (isinstance(kernel, Pixels) or kernel in _PAINTERS)
 
+    def lacks(self, channels: int, wide: bool) -> str:
+        """Return what an image lacks for this operation to mean something, or ''.
+
+        Args:
+            channels: Of the image.
+            wide: Whether it has 16 bits instead of 8.
+        """
+        kernel = self.kernel.kernel if isinstance(self.kernel, PerBox) else self.kernel
+        if not isinstance(kernel, Pixels):
+            return ''
+        if kernel.colour and channels != 3:
+            return 'three channels'
+        return '8 bits' if wide and not kernel.wide else ''
+
     @property
     def needs_boxes(self) -> bool:
         """Whether it has to know where the boxes are."""

@@ -274,3 +274,13 @@ def test_whole_numbers_in_float32_are_moved_as_uint8_and_stay_float32(op):
     np.testing.assert_array_equal(
         plain(done['gt_bboxes']), plain(expected['gt_bboxes'])
     )
+
+
+@pytest.mark.parametrize('shape', [(), (1,), (2,), (5,)])
+@pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
+def test_image_of_any_channels_keeps_shape_and_dtype(shape, dtype):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 200, (12, 20, *shape)).astype(dtype)
+    done = apply({**sample_of(), 'img': image}, 'FlipUD_BBox', None)
+    assert done['img'].dtype == dtype
+    np.testing.assert_array_equal(done['img'], image[::-1])

@@ -39,12 +39,11 @@ MOVING = ('FlipLR_BBox', 'Flip_Only_BBoxes')
 ONE = np.zeros((1, 4), np.float32)
 REFUSED = {
     'no image': ({'img': None}, "no 'img'.*behind the steps that load"),
-    'grey': ({'img': np.zeros((H, W), np.uint8)}, 'a.jpg is ndarray uint8.*in colour'),
     'float': ({'img': np.full((H, W, 3), 0.5, np.float32)}, 'float32.*that normalise'),
-    'float over 255': ({'img': np.full((H, W, 3), 256, np.float32)}, 'uint8 arrays'),
-    'float64': ({'img': np.zeros((H, W, 3))}, 'uint8 arrays.*float64'),
+    'float over 255': ({'img': np.full((H, W, 3), 256, np.float32)}, 'arrays of uint8'),
+    'float64': ({'img': np.zeros((H, W, 3))}, 'arrays of uint8.*float64'),
     'tensor': ({'img': torch.zeros(3, H, W)}, 'Tensor.*before steps that.*pack'),
-    'list of images': ({'img': [image_of()]}, r'uint8 arrays.*is list'),
+    'list of images': ({'img': [image_of()]}, r'arrays of uint8.*is list'),
     'RotatedBoxes': ({'gt_bboxes': RotatedBoxes()}, 'boxes of type RotatedBoxes'),
     'QuadriBoxes': ({'gt_bboxes': QuadriBoxes()}, 'boxes of type QuadriBoxes'),
     'list of boxes': ({'gt_bboxes': [[0, 0, 1, 1]]}, 'boxes of type list'),

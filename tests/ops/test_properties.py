@@ -155,11 +155,13 @@ def test_signs_are_balanced(photo):
 def test_wrong_arrays_are_refused_by_name():
     boxes = np.zeros((0, 4), np.float32)
     rng = np.random.default_rng(0)
-    with pytest.raises(TypeError, match='image must be uint8, but got float32'):
+    with pytest.raises(
+        TypeError, match='image must be uint8 or uint16, but got float32'
+    ):
         apply_op('detection', 'Invert', None, np.zeros((4, 4, 3), 'f4'), boxes, rng)
-    with pytest.raises(ValueError, match=r'image must be \(H, W, 3\)'):
+    with pytest.raises(ValueError, match=r'image must be \(H, W, C\)'):
         apply_op('detection', 'Invert', None, np.zeros((4, 4), 'u1'), boxes, rng)
-    with pytest.raises(ValueError, match=r'image must be \(H, W, 3\)'):
+    with pytest.raises(ValueError, match=r'image must be \(H, W, C\)'):
         apply_op('detection', 'Invert', None, np.zeros((0, 4, 3), 'u1'), boxes, rng)
     with pytest.raises(ValueError, match=r'boxes must be \(N, 4\)'):
         Sample(np.zeros((4, 4, 3), 'u1'), np.zeros((2, 5), 'f4'))

@@ -282,14 +282,12 @@ def test_search_without_an_instance_is_refused(
     assert 'S_train has 4 images without any instance' in sentence
 
 
-GREY = dict(color_type='grayscale')
-
-
-@pytest.mark.parametrize('step', [GREY, dict(GREY, to_float32=True)])
-def test_images_loaded_in_another_form_are_refused_by_name(
-    tmp_path, capsys, monkeypatch, coco, step
+def test_images_that_are_scaled_already_are_refused_by_name(
+    tmp_path, capsys, monkeypatch, coco
 ):
     config = search_config(tmp_path / 'work', coco.settings())
-    config.train_dataloader.dataset.pipeline[0].update(step)
+    scaled = dict(type='mmdet.Normalize', mean=[0] * 3, std=[255] * 3, to_rgb=False)
+    config.train_dataloader.dataset.pipeline.insert(1, scaled)
     sentence = told(lambda: run(config), capsys, monkeypatch)
-    assert re.search(r'needs uint8 arrays .*\.png is ndarray', sentence), sentence
+    found = re.search(r'needs arrays of uint8 .*\.png is ndarray float32', sentence)
+    assert found, sentence
