@@ -39,7 +39,7 @@ class BuildWithMim(build_py):
 def read_version() -> str:
     """Return ``__version__`` without importing the package."""
     namespace: dict = {}
-    exec((ROOT / 'ddas_mm' / 'version.py').read_text(), namespace)
+    exec((ROOT / 'ddas_mm' / '__init__.py').read_text(), namespace)
     return namespace['__version__']
 
 

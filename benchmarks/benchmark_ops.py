@@ -35,8 +35,7 @@ from benchmark_peers import Contestant, albumentations_peer, mm_peer, pillow_ope
 from PIL import Image
 from torch.utils.benchmark import Timer
 
-from ddas_mm.cli.parser import ToolParser
-from ddas_mm.cli.progress import track
+from ddas_mm.cli.parser import ToolParser, track
 from ddas_mm.cli.stop import stoppable
 from ddas_mm.ops import (
     SPACES,

@@ -1,5 +1,3 @@
 """Direct Differentiable Augmentation Search for OpenMMLab."""
 
-from ddas_mm.version import __version__
-
-__all__ = ['__version__']
+__version__ = '0.1.0'  # setup.py reads it here

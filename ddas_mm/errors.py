@@ -48,6 +48,11 @@ def some(items: Sequence[str], most: int = 3) -> str:
     return '; '.join(items[:most]) + (f'; and {more} more' if more > 0 else '')
 
 
+def closest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return the known word that was probably meant, None if none is close."""
+    return next(iter(difflib.get_close_matches(word, list(known), 1, cutoff)), None)
+
+
 def check_all(*checks: Callable[[], Any]) -> None:
     """Run checks that do not need each other, so that all they find is told at once.
 
@@ -80,8 +85,7 @@ def check_keys(name: str, section: Any, known: Iterable[str]) -> None:
     known = list(known)
     unknown = [key for key in section if key not in known]
     if unknown:
-        close = [difflib.get_close_matches(str(key), known, n=1) for key in unknown]
-        meant = ', '.join(repr(names[0]) for names in close if names)
+        meant = ', '.join(repr(k) for key in unknown if (k := closest(str(key), known)))
         hint = f'did you mean {meant}? ' if meant else ''
         raise SettingError(
             f'{name} has the unknown key{"s" if len(unknown) > 1 else ""} '

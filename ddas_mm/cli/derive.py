@@ -13,7 +13,7 @@ from mmengine.config import Config
 
 from ddas_mm.cli.checks import VARIABLES
 from ddas_mm.cli.options import merge_options
-from ddas_mm.cli.parser import is_first_process
+from ddas_mm.cli.parser import at_least, is_first_process
 from ddas_mm.config import init_scope, read_config, set_data_root, type_name
 from ddas_mm.derive.augment import mark_training
 from ddas_mm.derive.schedule import PAPER, SearchPlan, fitted_sizes, rate_and_batch
@@ -30,17 +30,17 @@ LR = 'optim_wrapper.optimizer.lr'
 
 def add_derive_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that make a search of a training config."""
-    group = parser.add_argument_group(
+    add = parser.add_argument_group(
         'search of a training config',
         'with --space, CONFIG is an ordinary training config; its search is derived, '
         'written to the work_dir and started. --cfg-options of '
         f'{", ".join(SEARCH_ALONE)} are for the search alone, all others hold in the '
         'emitted training too',
-    )
-    group.add_argument('--space', choices=list(PAPER), help='operations to search')
-    group.add_argument('--num-train', type=int, metavar='N', help='images of S_train')
-    group.add_argument('--num-val', type=int, metavar='M', help='images of S_val')
-    group.add_argument('--epochs', type=int, metavar='T', help='search epochs')
+    ).add_argument
+    add('--space', choices=list(PAPER), help='operations to search')
+    add('--num-train', action=at_least(1), metavar='N', help='images of S_train')
+    add('--num-val', action=at_least(1), metavar='M', help='images of S_val')
+    add('--epochs', action=at_least(1), metavar='T', help='search epochs')
 
 
 def derive_from_arguments(args: argparse.Namespace) -> argparse.Namespace:
@@ -49,11 +49,6 @@ def derive_from_arguments(args: argparse.Namespace) -> argparse.Namespace:
     Raises:
         SettingError: If the config has no search, or an argument does not fit.
     """
-    for name in ('num_train', 'num_val', 'epochs'):
-        value = getattr(args, name)
-        if value is not None and value < 1:
-            option = '--' + name.replace('_', '-')
-            raise SettingError(f'{option} must be at least 1, but is {value}')
     options = args.cfg_options or {}
     own = {k: v for k, v in options.items() if k.partition('.')[0] in SEARCH_ALONE}
     shared = {k: v for k, v in options.items() if k not in own}

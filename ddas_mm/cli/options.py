@@ -16,8 +16,7 @@ from mmengine.registry import Registry
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
-from ddas_mm.cli.parser import closest
-from ddas_mm.errors import SettingError
+from ddas_mm.errors import SettingError, closest
 from ddas_mm.search.splits import Proxy
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')

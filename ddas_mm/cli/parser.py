@@ -1,30 +1,30 @@
-"""What the tools' command lines share, without any library: options and their help."""
+"""What the tools' command lines share: options and their help, and progress."""
 
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from inspect import cleandoc
+from itertools import takewhile
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
+
+from ddas_mm.errors import SettingError, closest
 
 RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')  # as launchers set them
+INTERVAL = 30.0  # seconds between lines of progress, where there is no terminal
+T = TypeVar('T')
 
 
 def is_first_process() -> bool:
     """Return whether this is the process of its run that speaks for all."""
     ranks = [rank for name in RANKS if (rank := os.environ.get(name))]
     return not ranks or ranks[0] == '0'
-
-
-def closest(word: str, known: Iterable[str], cutoff: float = 0.7) -> str | None:
-    """Return the known word that was probably meant, None if none is close."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
-    return close[0] if close else None
 
 
 class ToolParser(argparse.ArgumentParser):
@@ -52,34 +52,24 @@ class ToolParser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse; unknown options are told first, even where an argument is missing."""
-        words = sys.argv[1:] if args is None else list(args)
-        self._check_options(words)
-        return super().parse_known_args(words, namespace)
-
-    def _check_options(self, words: Sequence[str]) -> None:
-        for word in words:
-            if word == '--':  # all behind it are positional
-                return
+        words, known = (
+            sys.argv[1:] if args is None else args,
+            self._option_string_actions,
+        )
+        for word in takewhile('--'.__ne__, words):  # all behind it are positional
             option = word.partition('=')[0]
-            looks_like_one = re.match('--?[a-zA-Z]', option)
-            if looks_like_one and ' ' not in word:
-                self._check_option(option)
-
-    def _check_option(self, option: str) -> None:
-        known = self._option_string_actions
-        if option not in known:
-            begun = [name for name in known if name.startswith(option)]
-            meant = begun[0] if begun else closest(option, known)
-            hint = f'; did you mean {meant}?' if meant else ''
-            self.error(f'there is no option {option}{hint}')
+            looks_like_one = re.match('--?[a-zA-Z]', option) and ' ' not in word
+            if looks_like_one and option not in known:
+                begun = [name for name in known if name.startswith(option)]
+                hint = _hint(begun[0] if begun else closest(option, known))
+                self.error(f'there is no option {option}{hint}')
+        return super().parse_known_args(words, namespace)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         try:
             super()._check_value(action, value)
         except argparse.ArgumentError as error:
-            meant = closest(str(value), map(str, action.choices or ()), cutoff=0.5)
-            if meant:
-                error.message += f'; did you mean {meant}?'
+            error.message += _hint(closest(str(value), map(str, action.choices or ())))
             raise
 
     def error(self, message: str) -> NoReturn:
@@ -87,3 +77,58 @@ class ToolParser(argparse.ArgumentParser):
         print(f'{self.prog}: error: {message}', file=sys.stderr)
         print(f'{self.prog} --help shows all options', file=sys.stderr)
         sys.exit(2)
+
+
+def _hint(meant: str | None) -> str:
+    return f'; did you mean {meant}?' if meant else ''
+
+
+def at_least(least: int) -> Callable[..., argparse.Action]:
+    """Return the action of an option with an integer that must not be less."""
+
+    class AtLeast(argparse.Action):
+        def __call__(
+            self, _: Any, namespace: Any, value: Any, name: Any = None
+        ) -> None:
+            if value < least:
+                raise SettingError(f'{name} must be at least {least}, but is {value}')
+            setattr(namespace, self.dest, value)
+
+    return partial(AtLeast, type=int)
+
+
+def track(items: Sequence[T], what: str) -> Iterator[T]:
+    """Yield items, and tell on stderr how many are done, and the time to come.
+
+    A terminal gets a bar. A file or a pipe gets a line now and then, and so nothing of
+    what is done soon.
+
+    Args:
+        items: What is to be done.
+        what: What they are, for the reader.
+    """
+    # not for --help
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TimeRemainingColumn,
+    )
+
+    console, told = Console(stderr=True), time.monotonic()
+    terminal = console.is_terminal
+    columns = ['{task.description}:', MofNCompleteColumn(), TimeRemainingColumn()]
+    with Progress(
+        *(columns + [BarColumn()] * terminal),
+        console=console,
+        auto_refresh=terminal,
+        disable=not terminal,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ) as progress:
+        for item in progress.track(items, description=what):
+            if not terminal and time.monotonic() - told >= INTERVAL:
+                told = time.monotonic()
+                console.print(progress)
+            yield item

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ddas_mm.cli import progress
+from ddas_mm.cli import parser as progress
 
 
 @pytest.fixture

@@ -24,8 +24,7 @@ import torch
 from mmengine.model import is_model_wrapper
 from torch import nn
 
-from ddas_mm.cli.parser import ToolParser
-from ddas_mm.cli.progress import track
+from ddas_mm.cli.parser import ToolParser, track
 from ddas_mm.cli.run import add_common_arguments, build_runner, load_config, run_tool
 from ddas_mm.search.data import prefetched
 from ddas_mm.search.gradients import ViewGradients, compute_loss, weights_last

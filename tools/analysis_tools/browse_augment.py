@@ -20,13 +20,12 @@ sys.path.insert(0, __file__.rpartition('/tools/')[0])
 from mmengine.config import Config
 
 from ddas_mm.augment.candidates import build_space
-from ddas_mm.cli.run import ToolParser, add_common_arguments, load_config, run_tool
+from ddas_mm.cli.parser import ToolParser, at_least
+from ddas_mm.cli.run import add_common_arguments, load_config, run_tool
 from ddas_mm.config import find_dicts
 from ddas_mm.errors import SettingError
 from ddas_mm.outcome.pictures import DRAWS, Examples, ImagePictures, draw_contact_sheet
 from ddas_mm.policy import PolicySchedule, SearchSpace, read_policy
-
-MIN_WIDTH = 100  # pixels
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,10 +34,10 @@ def parse_args() -> argparse.Namespace:
     add = parser.add_argument
     add_common_arguments(parser)
     add('--out', type=Path, metavar='PNG', help='file to write')
-    add('--index', type=int, default=0, help='which training image (default: 0)')
+    add('--index', action=at_least(0), default=0, help='training image (default: 0)')
     add('--policy', metavar='JSON', help="a search's policy.json")
     add('--epoch', type=int, help='training epoch from 1 (default: the last)')
-    add('--num-samples', type=int, default=24, help='samples of a policy (default: 24)')
+    add('--num-samples', action=at_least(1), default=24, help='samples (default: 24)')
     add('--candidates', action='store_true', help="draw a policy's candidates instead")
     add(
         '--show-masks',
@@ -47,15 +46,17 @@ def parse_args() -> argparse.Namespace:
         choices=['bitmap', 'polygon'],
         help='load instance masks too, where the pipeline does not',
     )
-    add('--seed', type=int, default=0, help='seed of all randomness')
-    add('--width', type=int, default=240, help='pixels of a picture (default: 240)')
-    return parser.parse_args()
+    add('--seed', action=at_least(0), default=0, help='seed of all randomness')
+    add('--width', action=at_least(100), default=240, help='pixels (default: 240)')
+    args = parser.parse_args()
+    if args.out is not None and args.out.suffix.lower() != '.png':
+        raise SettingError(f'--out must end with .png, but is {str(args.out)!r}')
+    return args
 
 
 def main() -> None:
     """Draw a contact sheet."""
     args = parse_args()
-    check_arguments(args)
     config = load_config(args)
     if args.show_masks is not None:
         load_masks(config, args.show_masks == 'polygon')
@@ -88,18 +89,6 @@ def main() -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     draw_contact_sheet([images.original(), *pictures], heading, out, args.width)
     print(out)
-
-
-def check_arguments(args: argparse.Namespace) -> None:
-    """Refuse numbers out of range, and a file that would be no PNG."""
-    limits = {'index': 0, 'num_samples': 1, 'seed': 0, 'width': MIN_WIDTH}
-    for name, least in limits.items():
-        value = getattr(args, name)
-        if value < least:
-            option = name.replace('_', '-')
-            raise SettingError(f'--{option} must be at least {least}, but is {value}')
-    if args.out is not None and args.out.suffix.lower() != '.png':
-        raise SettingError(f'--out must end with .png, but is {str(args.out)!r}')
 
 
 def load_masks(config: Config, polygons: bool) -> None:

@@ -20,7 +20,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from mmengine.runner import Runner
 
-from ddas_mm.cli.run import ToolParser, build_runner, run_tool
+from ddas_mm.cli.parser import ToolParser, at_least
+from ddas_mm.cli.run import build_runner, run_tool
 from ddas_mm.config import read_config
 from ddas_mm.errors import SettingError
 from ddas_mm.outcome.plots import draw_op_probs, draw_total_prob
@@ -44,7 +45,7 @@ def parse_args() -> argparse.Namespace:
     )
     add('--policy', help='policy.json, for its curves')
     add('--out', default='comparison.png', help='the picture')
-    add('--num-images', type=int, default=4)
+    add('--num-images', action=at_least(1), default=4)
     add('--score', type=float, default=0.4, help='least score drawn')
     return parser.parse_args()
 
@@ -134,8 +135,6 @@ def draw_comparison(
 def main() -> None:
     """Evaluate and draw."""
     args = parse_args()
-    if args.num_images < 1:
-        raise SettingError(f'--num-images must be at least 1, but is {args.num_images}')
     policy = read_policy(args.policy) if args.policy else None
     out = Path(args.out)
     out.parent.mkdir(parents=True, exist_ok=True)

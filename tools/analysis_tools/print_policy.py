@@ -14,7 +14,8 @@ sys.path.insert(0, __file__.rpartition('/tools/')[0])
 
 import numpy as np
 
-from ddas_mm.cli.run import ToolParser, run_tool
+from ddas_mm.cli.parser import ToolParser, at_least
+from ddas_mm.cli.run import run_tool
 from ddas_mm.config import find_dicts, read_config
 from ddas_mm.errors import SettingError
 from ddas_mm.outcome.emit import AUGMENT
@@ -121,12 +122,10 @@ def main() -> None:
     add = parser.add_argument
     add('policy', nargs='+', help='policy.json or emitted config; two to compare')
     add('--row', default='last', help="search epoch, from 1, or 'last' (default)")
-    add('--top', type=int, help='show so many candidates')
+    add('--top', action=at_least(1), help='show so many candidates')
     args = parser.parse_args()
     if len(args.policy) > 2:
         raise SettingError(f'give one policy or two, not {len(args.policy)}')
-    if args.top is not None and args.top < 1:
-        raise SettingError(f'--top must be at least 1, but is {args.top}')
     policies = [load_policy(path) for path in args.policy]
     rows = [(policy, row_index(policy, args.row)) for policy in policies]
     table = row_table if len(rows) == 1 else difference_table

@@ -13,8 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, __file__.rpartition('/tools/')[0])
 
-from ddas_mm.cli.run import ToolParser, run_tool
-from ddas_mm.errors import SettingError
+from ddas_mm.cli.parser import ToolParser, at_least
+from ddas_mm.cli.run import run_tool
 from ddas_mm.outcome.report import REPORT, report_work_dir
 
 
@@ -25,10 +25,8 @@ def main() -> None:
     add('work_dir', type=Path, help="a search's work_dir")
     add('--out', type=Path, metavar='HTML', help=f'(default: WORK_DIR/{REPORT})')
     add('--data-root', metavar='DIR', help='where the data is now')
-    add('--num-images', type=int, default=2, help='images to show (default: 2)')
+    add('--num-images', action=at_least(1), default=2, help='images (default: 2)')
     args = parser.parse_args()
-    if args.num_images < 1:
-        raise SettingError(f'--num-images must be at least 1, but is {args.num_images}')
     out = args.out or args.work_dir / REPORT
     gallery = report_work_dir(args.work_dir, out, args.data_root, args.num_images)
     if isinstance(gallery, str):

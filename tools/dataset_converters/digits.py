@@ -27,8 +27,7 @@ import numpy as np
 from numpy import ndarray
 from numpy.random import Generator, default_rng
 
-from ddas_mm.cli.parser import ToolParser
-from ddas_mm.cli.progress import track
+from ddas_mm.cli.parser import ToolParser, track
 from ddas_mm.cli.stop import stoppable
 
 CANVAS, TILE = 128, 32  # pixels of a detection and of a classification image
