@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import keyword
 import math
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-from functools import reduce
 from pathlib import Path, PurePath
+from pkgutil import resolve_name
 from types import EllipsisType, ModuleType
 from typing import Any
 
@@ -73,15 +73,19 @@ def type_name(settings: Mapping[str, Any], default: str = '') -> str:
     return str(getattr(kind, '__name__', kind)).rpartition('.')[2]
 
 
-def find_typed(value: Any) -> Iterator[Any]:
-    """Yield every dict with a type in a nested config, the outer before the inner."""
+def walk(value: Any) -> Iterator[Any]:
+    """Yield every dict in a nested config, the outer before the inner."""
     if isinstance(value, dict):
-        if 'type' in value:
-            yield value
+        yield value
         value = list(value.values())
     if isinstance(value, (list, tuple)):
         for item in value:
-            yield from find_typed(item)
+            yield from walk(item)
+
+
+def find_typed(value: Any) -> Iterator[Any]:
+    """Yield every dict with a type in a nested config, the outer before the inner."""
+    return (found for found in walk(value) if 'type' in found)
 
 
 def find_dicts(value: Any, name: str) -> Iterator[Any]:
@@ -98,22 +102,14 @@ def set_data_root(config: Config, root: str) -> None:
     Raises:
         SettingError: If the config names no ``data_root``.
     """
-    roots = sorted(_roots(config._cfg_dict), key=len, reverse=True)
-    if not roots:
+    found = {str(d['data_root']) for d in walk(config._cfg_dict) if d.get('data_root')}
+    if not found:
         raise SettingError(
             f'--data-root {root!r} has no effect: the config {config.filename!r} '
             'names no data_root'
         )
-    _replace(config._cfg_dict, [old.rstrip('/') for old in roots], root.rstrip('/'))
-
-
-def _roots(value: Any) -> set[str]:
-    if isinstance(value, dict):
-        found = {str(v) for k, v in value.items() if k == 'data_root' and v}
-        return found.union(*map(_roots, value.values()))
-    if isinstance(value, (list, tuple)):
-        return set().union(*map(_roots, value))
-    return set()
+    roots = [old.rstrip('/') for old in sorted(found, key=len, reverse=True)]
+    _replace(config._cfg_dict, roots, root.rstrip('/'))
 
 
 def _replace(value: Any, roots: list[str], new: str) -> Any:
@@ -220,10 +216,9 @@ class _Written:
 
     def _key(self, key: Any, where: str) -> Any:
         written = self._write(key, where)
-        is_name = isinstance(written, str) and written.isidentifier()
-        if is_name and not keyword.iskeyword(written):
-            return written
-        return _Source(repr(written))
+        is_text = isinstance(written, str)
+        is_name = is_text and written.isidentifier() and not keyword.iskeyword(written)
+        return written if is_name else _Source(repr(written))
 
     def _import(self, value: Any, lazy: Any, where: str) -> _Source:
         module, name = getattr(value, '__module__', None), _name_of(value)
@@ -254,11 +249,6 @@ def _name_of(value: Any) -> str:
 
 def _is_found(value: Any, module: Any, name: str) -> bool:
     """Whether a value is what another process finds under a name in a module."""
-    if module in (None, '__main__'):
-        return False
-    try:
-        return (
-            reduce(getattr, name.split('.'), importlib.import_module(module)) is value
-        )
-    except (ImportError, AttributeError):
-        return False
+    with suppress(ImportError, AttributeError, ValueError):
+        return module != '__main__' and resolve_name(f'{module}:{name}') is value
+    return False

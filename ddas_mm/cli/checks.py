@@ -23,6 +23,12 @@ from ddas_mm.randomness import generators_kept
 from ddas_mm.search.contents import labels_of
 from ddas_mm.search.loop import DDASLoop
 
+TOGETHER = (
+    ('train_dataloader', 'train_cfg', 'optim_wrapper'),
+    ('val_dataloader', 'val_cfg', 'val_evaluator'),
+    ('test_dataloader', 'test_cfg', 'test_evaluator'),
+)
+
 
 def check_config(config: Config) -> None:
     """Check what is seen in a config before anything is built from it.
@@ -31,18 +37,13 @@ def check_config(config: Config) -> None:
         SettingError: With all that is wrong: what is missing around the run, and parts
             that MMEngine takes together or not at all.
     """
-    parts = {
-        'train': ('train_dataloader', 'train_cfg', 'optim_wrapper'),
-        'val': ('val_dataloader', 'val_cfg', 'val_evaluator'),
-        'test': ('test_dataloader', 'test_cfg', 'test_evaluator'),
-    }
     errors.check_all(
         lambda: _check_launcher(config.get('launcher', 'none')),
         lambda: _check_randomness(config.get('randomness')),
         lambda: _check_work_dir(config.get('work_dir')),
         lambda: errors.check_kind('model', config.get('model'), dict),
         lambda: _check_load_from(config),
-        *(partial(_check_together, config, names) for names in parts.values()),
+        *(partial(_check_together, config, names) for names in TOGETHER),
     )
 
 
@@ -159,10 +160,8 @@ class FirstLook(Hook):
             }
         with generators_kept():
             for name, dataset in sets.items():
-                if search:
-                    dataset.plain(
-                        0
-                    )  # an error tells its step here, but not from a worker
+                if search:  # an error tells its step here, but not from a worker
+                    dataset.plain(0)
                 # a training's large set is looked through where it is suspicious
                 named = len(_classes(dataset))
                 if heads and (search or not 0 < named <= max(heads)[0]):

@@ -10,7 +10,7 @@ from string import digits
 from typing import Any
 
 import mmengine.registry
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from mmengine.registry import Registry
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
@@ -31,14 +31,8 @@ CLASSES: dict[str, tuple[Any, ...]] = {
 NEAR = 0.85  # about one letter: other names may be accepted, too
 
 
-class Settings(DictAction):
-    """``--cfg-options KEY=VALUE ...`` with an error that names what is no such pair."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, type=_pair, **kwargs)
-
-
-def _pair(word: str) -> str:
+def key_value(word: str) -> str:
+    """Return a word of ``--cfg-options`` if it is ``KEY=VALUE``, for argparse."""
     if not word.partition('=')[0] or '=' not in word:
         raise argparse.ArgumentTypeError(f'{word!r} is not KEY=VALUE')
     return word

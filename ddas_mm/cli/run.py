@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ddas_mm.cli.checks import FirstLook, check_any_run, check_config
 from ddas_mm.cli.leftovers import nothing_left_on_error
 from ddas_mm.cli.messages import causes_named, sentence_of
-from ddas_mm.cli.options import Settings, merge_options
+from ddas_mm.cli.options import key_value, merge_options
 from ddas_mm.cli.parser import ToolParser
 from ddas_mm.cli.stop import Stopped, stoppable
 from ddas_mm.config import find_dicts, read_config, scope_of, set_data_root, type_name
@@ -44,7 +44,8 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--cfg-options',
         nargs='+',
-        action=Settings,
+        action=DictAction,
+        type=key_value,
         metavar='KEY=VALUE',
         help='override settings, e.g. train_dataloader.batch_size=2',
     )
@@ -256,11 +257,6 @@ def _command(config: Config, resume: bool) -> str:
 
 def with_resume(words: list[str]) -> list[str]:
     """Return a command line with ``--resume`` at its end, and nowhere else."""
-    kept, behind = [], False  # behind --resume, whose argument is optional
-    for word in words:
-        is_resume = word.partition('=')[0] == '--resume'
-        is_path = behind and not word.startswith('-')
-        behind = word == '--resume'
-        if not is_resume and not is_path:
-            kept.append(word)
-    return [*kept, '--resume']
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument('--resume', nargs='?')
+    return [*parser.parse_known_args(words)[1], '--resume']

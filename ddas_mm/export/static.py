@@ -11,10 +11,27 @@ from ddas_mm.ops import resolve_constants
 from ddas_mm.policy import PolicyRow, PolicySchedule
 
 SIZE = {'detection': (640, 480), 'classification': (32, 32)}
-# Target -> how it is imported, the name that it has then, and what leaves images alone.
+# Target -> how it is imported, the name that it has then, what leaves images alone,
+# and how choices become a policy.
 MODULES = {
-    'torchvision': ('from torchvision.transforms import v2', 'v2', 'Identity'),
-    'albumentations': ('import albumentations as A', 'A', 'NoOp'),
+    'torchvision': (
+        'from torchvision.transforms import v2',
+        'v2',
+        'Identity',
+        """policy = v2.RandomApply([v2.RandomChoice([step for _, step in choices], \
+p=[p for p, _ in choices]) for _ in range({depth})], p={prob})
+""",
+    ),
+    'albumentations': (
+        'import albumentations as A',
+        'A',
+        'NoOp',
+        """for prob, step in choices:
+    step.p = prob  # its share in OneOf
+policy = A.Sequential([A.OneOf([step for _, step in choices], p=1) \
+for _ in range({depth})], p={prob})
+""",
+    ),
 }
 SHIFT = '''
 
@@ -36,7 +53,7 @@ class Shift(v2.Transform):
     _transform = transform  # its name before torchvision 0.21
 
 '''
-Choices = list[tuple[float, Call | None, str]]
+Choices = list[tuple[float, Call, str]]
 
 
 @dataclass(frozen=True)
@@ -102,10 +119,9 @@ def export_policy(
         if calls is None:
             missing[label] = prob
             continue
-        if calls and calls[0].note:
+        if calls[0].note:
             notes[label] = calls[0].note
-        for call in calls or [None]:
-            choices.append((prob / max(len(calls), 1), call, label))
+        choices += [(prob / len(calls), call, label) for call in calls]
     total = sum(prob for prob, _, _ in choices)
     if not total:
         raise SettingError(f'{target} offers none of the candidates of this policy')
@@ -115,69 +131,48 @@ def export_policy(
 
 
 def _json(policy: PolicyRow, target: str, choices: Choices) -> str:
-    data = {
-        'target': target,
-        'total_prob': policy.total_prob,
-        'depth': policy.depth,
-        'choices': [
-            {
-                'candidate': label,
-                'prob': prob,
-                'type': call.name if call else None,  # null leaves the image alone
-                'arguments': call.arguments if call else {},
-            }
-            for prob, call, label in choices
-        ],
-    }
-    return json.dumps(data, indent=1) + '\n'
+    listed = [
+        {
+            'candidate': label,
+            'prob': prob,
+            'type': call.name or None,  # null leaves the image alone
+            'arguments': call.arguments,
+        }
+        for prob, call, label in choices
+    ]
+    data = {'target': target, 'total_prob': policy.total_prob, 'depth': policy.depth}
+    return json.dumps({**data, 'choices': listed}, indent=1) + '\n'
 
 
 def _config(policy: PolicyRow, target: str, choices: Choices) -> str:
     """Return one config variable, a step of a pipeline."""
-    lines = ["    dict(type='RandomChoice', transforms=["]
+    steps = ''
     for _, call, label in choices:
-        step = f"dict(type='{target}.{call.name}', {call.text})" if call else ''
-        lines.append(f'        [{step}],  # {label}')
-    lines.append(f'    ], prob={[prob for prob, _, _ in choices]!r}),')
-    return '\n'.join(
-        [
-            f'# A DDAS policy, for a pipeline of {target} behind the loading steps.',
-            'ddas_static_policy = dict(',
-            f"    type='RandomApply', prob={policy.total_prob!r}, transforms=[",
-            *lines * policy.depth,
-            '])',
-            '',
-        ]
-    )
+        step = f"dict(type='{target}.{call.name}', {call.text})" if call.name else ''
+        steps += f'        [{step}],  # {label}\n'
+    one = f"""    dict(type='RandomChoice', transforms=[
+{steps}    ], prob={[prob for prob, _, _ in choices]!r}),
+"""
+    return f"""# A DDAS policy, for a pipeline of {target} behind the loading steps.
+ddas_static_policy = dict(
+    type='RandomApply', prob={policy.total_prob!r}, transforms=[
+{one * policy.depth}])
+"""
 
 
 def _python(policy: PolicyRow, target: str, choices: Choices) -> str:
     """Return a module that defines ``policy``, a transform."""
-    statement, module, nothing = MODULES[target]
-    shift = any(call and call.name == 'Shift' for _, call, _ in choices)
-    lines = [
-        f'"""A DDAS policy, for images of {target} before they are normalised."""',
-        '',
-        statement,
-        SHIFT if shift else '',
-        'choices = [',
-    ]
+    statement, module, nothing, several = MODULES[target]
+    lines = ''
     for prob, call, label in choices:
-        name = call.name if call else nothing
-        name = name if name == 'Shift' else f'{module}.{name}'
-        text = call.text if call else ''
-        lines.append(f'    ({prob!r}, {name}({text})),  # {label}')
-    lines.append(']')
-    steps, several = '[step for _, step in choices]', f'_ in range({policy.depth})'
-    p = policy.total_prob
-    if target == 'torchvision':
-        one = f'v2.RandomChoice({steps}, p=[p for p, _ in choices])'
-        lines.append(f'policy = v2.RandomApply([{one} for {several}], p={p})')
-    else:
-        lines += [
-            'for prob, step in choices:',
-            '    step.p = prob  # its share in OneOf',
-        ]
-        one = f'A.OneOf({steps}, p=1)'
-        lines.append(f'policy = A.Sequential([{one} for {several}], p={p})')
-    return '\n'.join([*lines, ''])
+        name = 'Shift' if call.name == 'Shift' else f'{module}.{call.name or nothing}'
+        lines += f'    ({prob!r}, {name}({call.text})),  # {label}\n'
+    shift = SHIFT if 'Shift(' in lines else ''
+    made = several.format(depth=policy.depth, prob=policy.total_prob)
+    return f'''"""A DDAS policy, for images of {target} before they are normalised."""
+
+{statement}
+{shift}
+choices = [
+{lines}]
+{made}'''

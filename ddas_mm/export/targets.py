@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from ddas_mm.ops import Constants, get_op
 
+PLAIN = ('AutoContrast', 'Equalize', 'Invert')  # of equal names everywhere
 FACTORS = ('Color', 'Contrast', 'Brightness', 'Sharpness')  # 1 leaves the image alone
 
 
@@ -92,6 +92,10 @@ class Call:
         return ', '.join(f'{key}={value!r}' for key, value in self.arguments.items())
 
 
+NOTHING = Call('', {})
+"""Leaves the image alone."""
+
+
 def call(name: str, note: str = '', **arguments: Any) -> Call:
     """Return a call of a class."""
     return Call(name, arguments, note)
@@ -107,10 +111,12 @@ def mmdet(op: Effect, _sign: int) -> dict[str, Call | None]:
 
     def scale(name: str, exact: float, **more: Any) -> Call:
         kept = float(round(exact, 1))
-        note = (
+        rounded = (
             '' if math.isclose(exact, kept) else f'{exact:.4g} is rounded to {kept:g}'
         )
-        return call(name, note, prob=1.0, level=0, min_mag=kept, max_mag=kept, **more)
+        return call(
+            name, rounded, prob=1.0, level=0, min_mag=kept, max_mag=kept, **more
+        )
 
     def warp(name: str, exact: float) -> Call | None:
         if round(exact, 1) == 0:
@@ -119,12 +125,8 @@ def mmdet(op: Effect, _sign: int) -> dict[str, Call | None]:
         return scale(name, exact, reversal_prob=0.5 if op.signed else 0.0, **more)
 
     return {
-        **{
-            name: call(name, prob=1.0)
-            for name in ('AutoContrast', 'Equalize', 'Invert')
-        },
-        **{name: scale(name, op.argument) for name in ('Solarize', 'SolarizeAdd')},
-        **{name: scale(name, op.argument) for name in FACTORS},
+        **{name: call(name, prob=1.0) for name in PLAIN},
+        **{n: scale(n, op.argument) for n in ('Solarize', 'SolarizeAdd', *FACTORS)},
         'Posterize': scale('Posterize', op.bits),
         'Rotate': warp('Rotate', op.argument),
         'Rotate90': warp('Rotate', 90),
@@ -163,7 +165,7 @@ def mmpretrain(op: Effect, _sign: int) -> dict[str, Call | None]:
 
     shares = op.fraction(0), op.fraction(1)
     return {
-        **{name: plain(name) for name in ('AutoContrast', 'Equalize', 'Invert')},
+        **{name: plain(name) for name in PLAIN},
         'Posterize': plain('Posterize', bits=op.bits),
         'Solarize': plain('Solarize', thr=op.argument),
         'SolarizeAdd': plain('SolarizeAdd', magnitude=op.argument),
@@ -253,15 +255,9 @@ def albumentations(op: Effect, sign: int) -> dict[str, Call | None]:
     }
 
 
-TARGETS: Mapping[str, Callable[[Effect, int], dict[str, Call | None]]]
-TARGETS = MappingProxyType(
-    {
-        'mmdet': mmdet,
-        'mmpretrain': mmpretrain,
-        'torchvision': torchvision,
-        'albumentations': albumentations,
-    }
-)
+Target = Callable[[Effect, int], dict[str, Call | None]]
+WRITERS: tuple[Target, ...] = (mmdet, mmpretrain, torchvision, albumentations)
+TARGETS = {function.__name__: function for function in WRITERS}
 """Target -> its operations by our names, for an effect and a sign of it."""
 
 
@@ -269,10 +265,10 @@ def calls_of(target: str, op: Effect) -> list[Call] | None:
     """Return a target's calls, each to be taken with equal probability.
 
     Returns:
-        None where the target has no counterpart; no call leaves the image alone.
+        None where the target has no counterpart.
     """
     if op.name == 'Identity':
-        return []
+        return [NOTHING]
     calls: list[Call] = []
     for sign in (1, -1) if op.signed else (1,):
         found = TARGETS[target](op, sign).get(op.name)
