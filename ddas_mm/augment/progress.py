@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,13 @@ class ProgressClock:
     """The step that a training is at, and this process's random stream for it.
 
     A step is an epoch, or an iteration of an iteration-based training.
+
+    Attributes:
+        batch: In a worker of an iteration-based training, the iteration that its
+            present mini-batch, which was asked for ahead, is for.
     """
+
+    batch: int | None = None
 
     def __init__(self) -> None:
         # The step, and how many there are: none where nobody drives the clock.
@@ -52,22 +58,17 @@ class ProgressClock:
     @property
     def is_set(self) -> bool:
         """Whether a hook drives the clock."""
-        return self._now[1].item() > 0
+        return self.steps > 0
 
     @property
     def step(self) -> int:
         """The step that the caller's data are for."""
-        return int(self._now[0].item())
+        return int(self._now[0]) if self.batch is None else self.batch
 
     @property
     def steps(self) -> int:
         """How many steps the training has."""
-        return int(self._now[1].item())
-
-    @property
-    def seed(self) -> int:
-        """What tells this process's random stream from those of other workers."""
-        return torch.initial_seed()
+        return int(self._now[1])
 
     def generator(self) -> np.random.Generator:
         """Return the calling process's random stream for the present step.
@@ -77,13 +78,15 @@ class ProgressClock:
         MMEngine seeds them alike each time: the step makes their streams differ, or,
         in a training without DDASHook, how often the worker was started.
         """
-        is_set = self.is_set
-        key = os.getpid(), self.step if is_set else -1
+        is_set, number, row = self.is_set, self.step, _row_of_worker()
+        key = os.getpid(), number if is_set else -1
         if self._stream is None or key != self._stream_key:
             if not is_set:
-                self._starts[_row_of_worker()] += 1
-            number = key[1] if is_set else self._starts[_row_of_worker()].item()
-            entropy = [self.seed, REPLAY, get_rank(), int(is_set), int(number)]
+                self._starts[row] += 1
+                number = int(self._starts[row])
+            # After a resume another worker may take the iteration of a mini-batch.
+            seed = torch.initial_seed() - (0 if self.batch is None else row - 1)
+            entropy = [seed, REPLAY, get_rank(), int(is_set), number]
             self._stream, self._stream_key = np.random.default_rng(entropy), key
         return self._stream
 
@@ -119,84 +122,47 @@ class ImageCounts:
 CLOCK = ProgressClock()
 
 
-class BatchClock(ProgressClock):
-    """The clock of an iteration-based training, exact in the workers too.
+class NumberedBatch:
+    """Indices of a mini-batch that tell the process which loads it what it is for."""
 
-    Args:
-        trainer: The clock that the trainer sets.
-        first: Iteration that the loader's first mini-batch is for.
-        per_pass: Mini-batches in one pass over the data.
+    def __init__(self, indices: list[int], number: int) -> None:
+        self.indices, self.number = indices, number
 
-    Attributes:
-        passes: Passes over the data that the trainer's process has begun.
-        batches: Mini-batches of the present pass that this worker has made.
-    """
-
-    def __init__(self, trainer: ProgressClock, first: int, per_pass: int) -> None:
-        super().__init__()
-        self._now, self._starts = trainer._now, trainer._starts
-        self.first, self.per_pass = first, per_pass
-        self.passes = torch.zeros(1, dtype=torch.int64).share_memory_()
-        self.batches = self._pass = 0  # this worker's
-
-    @property
-    def step(self) -> int:
-        """The iteration that the caller's mini-batch is for."""
-        worker = get_worker_info()
-        if worker is None:
-            return super().step
-        # A pass begins before its indices are sent, and ends after its last batch
-        # has arrived: worker and trainer agree on the number.
-        number = int(self.passes.item())
-        if number != self._pass:
-            self._pass, self.batches = number, 0
-        before = self.first + max(number - 1, 0) * self.per_pass
-        return before + self.batches * worker.num_workers + worker.id
-
-    @property
-    def seed(self) -> int:
-        """The seed without the worker, which the iteration stands for.
-
-        After a resume another worker may take the iteration.
-        """
-        worker = get_worker_info()
-        return torch.initial_seed() - (0 if worker is None else worker.id)
-
-
-class CountedCollate:
-    """A collate function that counts the worker's mini-batches."""
-
-    def __init__(self, collate: Callable[[Any], Any], clock: BatchClock) -> None:
-        self.collate, self.clock = collate, clock
-
-    def __call__(self, samples: Any) -> Any:
-        """Make a mini-batch and count it."""
-        batch = self.collate(samples)
-        self.clock.batches += 1
-        return batch
-
-
-class CountedPasses:
-    """A sampler that tells the clock when the loader begins a pass."""
-
-    def __init__(self, sampler: Any, clock: BatchClock) -> None:
-        self.sampler, self.clock = sampler, clock
-
-    def __iter__(self) -> Iterator[Any]:
-        self.clock.passes += 1
-        return iter(self.sampler)
+    def __iter__(self) -> Iterator[int]:
+        ProgressClock.batch = self.number
+        return iter(self.indices)
 
     def __len__(self) -> int:
-        return len(self.sampler)
+        return len(self.indices)
+
+
+class NumberedBatches:
+    """A batch sampler that numbers its mini-batches, from one pass to the next.
+
+    Args:
+        batches: The batch sampler itself.
+        first: Iteration that the first mini-batch is for.
+    """
+
+    def __init__(self, batches: Any, first: int) -> None:
+        self.batches, self.next = batches, first
+
+    def __iter__(self) -> Iterator[NumberedBatch]:
+        for batch in self.batches:
+            self.next += 1
+            yield NumberedBatch(batch, self.next - 1)
+
+    def __len__(self) -> int:
+        return len(self.batches)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.__dict__['sampler'], name)
+        return getattr(self.__dict__['batches'], name)
 
 
-def count_batches(loader: DataLoader, clock: BatchClock) -> None:
-    """Let a loader, whose workers have not started yet, drive a clock."""
-    collate, sampler = loader.collate_fn, loader.batch_sampler.sampler
-    if isinstance(collate, CountedCollate):  # the loader of an earlier training
-        collate, sampler = collate.collate, sampler.sampler
-    loader.collate_fn = CountedCollate(collate, clock)
-    loader.batch_sampler.sampler = CountedPasses(sampler, clock)
+def number_batches(loader: DataLoader, first: int) -> None:
+    """Let a loader's workers, not started yet, know what each mini-batch is for."""
+    batches = loader.batch_sampler
+    if isinstance(batches, NumberedBatches):  # the loader of an earlier training
+        batches = batches.batches
+    # torch refuses to set it for the sake of workers that have started
+    vars(loader)['batch_sampler'] = NumberedBatches(batches, first)

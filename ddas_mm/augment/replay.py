@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
@@ -17,18 +16,12 @@ from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
-from ddas_mm.augment.progress import CLOCK, BatchClock, count_batches
+from ddas_mm.augment.progress import CLOCK, number_batches
 from ddas_mm.augment.transform import DDASAugment
 from ddas_mm.errors import SettingError
 from ddas_mm.policy import PolicySchedule, policy_to_dict
 
 REPORTS = 20  # of an iteration-based training, besides those at changes of the row
-
-
-def describe_row(schedule: PolicySchedule, index: int) -> str:
-    """Return one line about a row: p_tp and the most probable candidates."""
-    top = ', '.join(f'{name} {prob:.4f}' for name, prob in schedule.top(index))
-    return f'p_tp {schedule.total_prob[index]:.4f}, top {top}'
 
 
 @dataclass(eq=False)
@@ -46,13 +39,6 @@ class PolicyInUse:
     steps: list[DDASAugment] = field(default_factory=list)
     row: int | None = None
     ran: bool = False
-
-    def take_counts(self) -> tuple[int, int]:
-        """Return images seen and augmented since the last call, in all ranks."""
-        counts = torch.stack([step.counts.take() for step in self.steps]).sum(dim=0)
-        all_reduce(counts)
-        seen, augmented = counts.tolist()
-        return seen, augmented
 
 
 class Replay(Hook):
@@ -80,13 +66,22 @@ class Replay(Hook):
                 'policy=...) in train_dataloader.dataset.pipeline, which does not '
                 'follow a changed train_pipeline by itself'
             )
-        _warn_of_validation(runner)
-        steps = [step for policy in self._policies for step in policy.steps]
-        for step in steps:
-            step.clock = CLOCK
-            step.counts.take()  # an earlier training's
-        if self._by_iter:
-            _follow_batches(loop, steps)
+        validation = runner.val_loop
+        if validation is not None and find_augments(validation.dataloader.dataset):
+            self._log.warning(
+                'DDAS: the pipeline of val_dataloader holds a DDASAugment: validation '
+                'images are augmented, and its figures are not those of the plain ones'
+            )
+        for policy in self._policies:
+            for step in policy.steps:
+                step.counts.take()  # an earlier training's
+        if self._by_iter and getattr(loop.dataloader, 'num_workers', 0) > 0:
+            # A resumed loop skips the mini-batches it has had, where the sampler is
+            # able to, or is told not to look back; or else it loads them once more.
+            skips = hasattr(loop.dataloader.sampler, 'skip') or getattr(
+                loop, 'fast_forward_on_resume', False
+            )
+            number_batches(loop.dataloader, loop.iter if skips else 0)
         self.before_train_epoch()
         if started:  # only now is there a clock that they can follow
             loop.dataloader_iterator._iterator = iter(loop.dataloader)
@@ -117,8 +112,9 @@ class Replay(Hook):
         done = self._loop.iter + 1
         CLOCK.set(done, self._total)
         ends = done == self._total
-        row_changes = any(p.row != self._row(p, done) for p in self._policies)
-        if ends or row_changes or done % max(self._total // REPORTS, 1) == 0:
+        rows = [p.schedule.row_index(done, self._total) for p in self._policies]
+        changes = rows != [policy.row for policy in self._policies]
+        if ends or changes or done % max(self._total // REPORTS, 1) == 0:
             self._report()
         if not ends:
             self._name_rows(done)
@@ -135,8 +131,9 @@ class Replay(Hook):
     def _report(self) -> None:
         """Log how many images were augmented since the last report."""
         for policy in self._policies:
-            seen, augmented = policy.take_counts()
-            label = self._label(policy)
+            counts = sum(step.counts.take() for step in policy.steps)
+            all_reduce(counts)
+            (seen, augmented), label = counts.tolist(), self._label(policy)
             policy.ran |= seen > 0
             if seen:
                 expected = policy.schedule.total_prob[policy.row or 0]
@@ -145,14 +142,11 @@ class Replay(Hook):
                     f'({augmented / seen:.1%}), p_tp {expected:.4f}'
                 )
             # Between two iterations the workers may have had nothing to do.
-            elif not self._by_iter or not policy.ran:
+            elif not policy.ran:
                 self._log.warning(
                     f'{label}no image came through DDASAugment; look at what '
                     'decides in the pipeline whether it runs'
                 )
-
-    def _row(self, policy: PolicyInUse, step: int) -> int:
-        return policy.schedule.row_index(step, self._total)
 
     def _label(self, policy: PolicyInUse) -> str:
         if len(self._policies) == 1:
@@ -177,49 +171,24 @@ class Replay(Hook):
 
     def _name_rows(self, step: int) -> None:
         for number, policy in enumerate(self._policies):
-            schedule, row = policy.schedule, self._row(policy, step)
+            schedule, before = policy.schedule, policy.row
+            policy.row = row = schedule.row_index(step, self._total)
+            prob = schedule.total_prob[row]
             if number == 0:
-                hub = self._hub
-                hub.update_scalar('train/ddas/row', row + 1)
-                hub.update_scalar('train/ddas/total_prob', schedule.total_prob[row])
-            if row != policy.row:
-                policy.row = row
+                self._hub.update_scalar('train/ddas/row', row + 1)
+                self._hub.update_scalar('train/ddas/total_prob', prob)
+            if row != before:
+                top = ', '.join(f'{name} {p:.4f}' for name, p in schedule.top(row))
                 self._log.info(
                     f'{self._label(policy)}{"iteration" if self._by_iter else "epoch"} '
                     f'{step + 1} of {self._total} uses row {row + 1} of '
-                    f'{len(schedule)}: {describe_row(schedule, row)}'
+                    f'{len(schedule)}: p_tp {prob:.4f}, top {top}'
                 )
 
 
 def _key(schedule: PolicySchedule) -> str:
     """Return what policies that draw alike have in common."""
     return repr({**policy_to_dict(schedule), 'search': None})
-
-
-def _warn_of_validation(runner: Runner) -> None:
-    loop = runner.val_loop
-    if loop is not None and find_augments(loop.dataloader.dataset):
-        runner.logger.warning(
-            'DDAS: the pipeline of val_dataloader holds a DDASAugment: validation '
-            'images are augmented, and its figures are not those of the plain images'
-        )
-
-
-def _follow_batches(loop: IterBasedTrainLoop, steps: list[DDASAugment]) -> None:
-    """Let the workers know which iteration each of their mini-batches is for."""
-    loader = loop.dataloader
-    workers = isinstance(loader, DataLoader) and loader.num_workers > 0
-    if not workers or not hasattr(loader.batch_sampler, 'sampler'):
-        return
-    # A resumed loop skips the mini-batches it has had, where the sampler is able to,
-    # or is told not to look back; or else it loads them once more.
-    skips = hasattr(loader.sampler, 'skip') or getattr(
-        loop, 'fast_forward_on_resume', False
-    )
-    clock = BatchClock(CLOCK, loop.iter if skips else 0, len(loader))
-    count_batches(loader, clock)
-    for step in steps:
-        step.clock = clock
 
 
 def _stop_workers(loop: IterBasedTrainLoop) -> bool:
@@ -248,26 +217,24 @@ def find_augments(root: Any) -> list[DDASAugment]:
     Python's garbage collector knows what an object refers to, so that wrappers and
     nested pipelines need not be known here, nor their attributes be named.
     """
-    found, queue, seen = [], deque([root]), {id(root)}
-    while queue:
-        value = queue.popleft()
+    found, reached, seen = [], [root], {id(root)}
+    for value in reached:  # which grows
         if isinstance(value, DDASAugment):
             found.append(value)
             continue
         for part in _parts(value):
             if id(part) not in seen:
                 seen.add(id(part))
-                queue.append(part)
+                reached.append(part)
     return found
 
 
 def _parts(value: Any) -> Iterable[Any]:
-    if isinstance(value, NO_PARTS):
+    large = isinstance(value, (list, tuple, dict, set)) and len(value) > LARGEST
+    if large or isinstance(value, NO_PARTS):
         return ()
     if isinstance(value, FunctionType):  # not its globals: they are everything
         return (*(value.__closure__ or ()), *(value.__defaults__ or ()))
-    if isinstance(value, (list, tuple, dict, set)) and len(value) > LARGEST:
-        return ()
     if isinstance(value, (list, tuple)):
         return value  # in its order, which the collector reverses
     return gc.get_referents(value)

@@ -11,7 +11,7 @@ from mmcv.transforms.utils import avoid_cache_randomness
 from mmengine.dataset import Compose, ConcatDataset
 
 from ddas_mm.augment.candidates import CandidateOps, uniform_policy
-from ddas_mm.augment.progress import CLOCK, ImageCounts, ProgressClock
+from ddas_mm.augment.progress import CLOCK, ImageCounts
 from ddas_mm.errors import SettingError
 from ddas_mm.policy import PolicySchedule, policy_from_dict, read_policy
 from ddas_mm.registry import TRANSFORMS
@@ -54,10 +54,10 @@ class DDASAugment(BaseTransform):
     def __init__(
         self, policy: Mapping[str, Any] | str | os.PathLike[str] | None = None
     ) -> None:
-        self.schedule = None if policy is None else _load(policy)
-        self.clock: ProgressClock = CLOCK
-        if self.schedule is not None:
-            self.ops = CandidateOps(self.schedule.space, _source(policy))
+        self.schedule, self.clock = None, CLOCK
+        if policy is not None:
+            self.schedule, source = _load(policy)
+            self.ops = CandidateOps(self.schedule.space, source)
             self.counts = ImageCounts()
             if not self.clock.is_set:
                 self.clock.reset()  # what is built begins a new run
@@ -96,21 +96,19 @@ class DDASAugment(BaseTransform):
         return f'{type(self).__name__}({rows})'
 
 
-def _source(policy: Any) -> str:
-    is_file = isinstance(policy, (str, os.PathLike))
-    return f'policy file {str(policy)!r}' if is_file else 'DDASAugment.policy'
-
-
-def _load(policy: Mapping[str, Any] | str | os.PathLike[str]) -> PolicySchedule:
+def _load(
+    policy: Mapping[str, Any] | str | os.PathLike[str],
+) -> tuple[PolicySchedule, str]:
+    """Return a policy, and where it stands, for messages."""
     if isinstance(policy, (str, os.PathLike)):
-        return read_policy(policy)
+        return read_policy(policy), f'policy file {str(policy)!r}'
+    name = 'DDASAugment.policy'
     if not isinstance(policy, Mapping):
         raise SettingError(
-            'DDASAugment.policy must be a dict or the path of a policy.json, '
-            f'but is {policy!r}'
+            f'{name} must be a dict or the path of a policy.json, but is {policy!r}'
         )
     load = uniform_policy if 'space' in policy else policy_from_dict
-    return load(policy, 'DDASAugment.policy')
+    return load(policy, name), name
 
 
 def leaf_datasets(dataset: Any) -> list[Any]:
