@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from mmengine.dist import all_gather, get_rank
 from mmengine.hooks import CheckpointHook
-from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIMIZERS
 from mmengine.runner import Runner
 from torch import Tensor, nn
@@ -31,8 +30,17 @@ def check_runner(runner: Runner) -> None:
             exact resume, or another part of MMEngine would change the step.
     """
     for hook in runner.hooks:
-        if isinstance(hook, CheckpointHook):
-            _check_checkpoints(hook)
+        if isinstance(hook, CheckpointHook) and not hook.by_epoch:
+            raise SettingError(
+                'default_hooks.checkpoint.by_epoch must be True in a search, which '
+                'resumes at the start of an epoch and would run half an epoch twice'
+            )
+        if isinstance(hook, CheckpointHook) and hook.max_keep_ckpts == 1:
+            raise SettingError(
+                'default_hooks.checkpoint.max_keep_ckpts must be at least 2 (or -1, '
+                'all) in a search: MMEngine deletes the old checkpoint before it '
+                'writes the new one, so that a kill in between would leave none'
+            )
     if not any(isinstance(hook, HOOKS.get('DDASHook')) for hook in runner.hooks):
         raise SettingError(
             "a search needs custom_hooks=[dict(type='ddas_mm.DDASHook')]: without it "
@@ -45,9 +53,8 @@ def check_runner(runner: Runner) -> None:
         )
     settings = runner.optim_wrapper
     if isinstance(settings, dict) and 'constructor' not in settings:
-        name = type_name(settings, 'OptimWrapper')
-        if name != 'OptimWrapper':
-            _refuse_wrapper(name)  # AmpOptimWrapper cannot even be built on a CPU
+        # AmpOptimWrapper cannot even be built on a CPU
+        _check_wrapper(type_name(settings, 'OptimWrapper'))
     check_followed(settings)
 
 
@@ -64,30 +71,23 @@ def check_followed(optim_wrapper: Any) -> None:
             _check_kind(kind)
 
 
-def _check_checkpoints(hook: CheckpointHook) -> None:
-    why = 'which resumes at the start of an epoch and would run half an epoch twice'
-    _demand('default_hooks.checkpoint.by_epoch', hook.by_epoch, True, why)
-    if hook.max_keep_ckpts == 1:
+SCALED = (
+    'scaled losses would scale the inner products of gradients; for mixed precision '
+    'use --amp (bfloat16 autocast)'
+)
+REASONS = {
+    'AmpOptimWrapper': SCALED,
+    'ApexOptimWrapper': SCALED,
+    'OptimWrapperDict': 'one step must update the whole network',
+}
+
+
+def _check_wrapper(name: str) -> None:
+    if name != 'OptimWrapper':
         raise SettingError(
-            'default_hooks.checkpoint.max_keep_ckpts must be at least 2 (or -1, all) '
-            'in a search: MMEngine deletes the old checkpoint before it writes the '
-            'new one, so that a kill in between would leave none'
+            f"optim_wrapper.type must be 'OptimWrapper' in a search, but is {name!r}: "
+            f'{REASONS.get(name, "the step of others is not known")}'
         )
-
-
-def _refuse_wrapper(name: str) -> None:
-    reason = 'the step of others is not known'
-    if name in ('AmpOptimWrapper', 'ApexOptimWrapper'):
-        reason = (
-            'scaled losses would scale the inner products of gradients; for mixed '
-            'precision use --amp (bfloat16 autocast)'
-        )
-    elif name == 'OptimWrapperDict':
-        reason = 'one step must update the whole network'
-    raise SettingError(
-        f"optim_wrapper.type must be 'OptimWrapper' in a search, but is {name!r}: "
-        f'{reason}'
-    )
 
 
 def check_optimizer(optim_wrapper: Any) -> None:
@@ -99,33 +99,24 @@ def check_optimizer(optim_wrapper: Any) -> None:
     Raises:
         SettingError: If the optimiser or its wrapper does something else.
     """
-    if type(optim_wrapper) is not OptimWrapper:
-        _refuse_wrapper(type(optim_wrapper).__name__)
-    counts = optim_wrapper._accumulative_counts
-    why = 'which updates the network every step'
-    _demand('optim_wrapper.accumulative_counts', counts, 1, why)
+    _check_wrapper(type(optim_wrapper).__name__)
+    _demand('accumulative_counts', optim_wrapper._accumulative_counts, 1)
     norm_type = (optim_wrapper.clip_grad_kwargs or {}).get('norm_type', 2)
-    why = 'which knows the derivative of that norm'
-    _demand('optim_wrapper.clip_grad.norm_type', norm_type, 2, why)
-    _check_rule(optim_wrapper.optimizer)
-
-
-def _check_rule(optimizer: torch.optim.Optimizer) -> None:
+    _demand('clip_grad.norm_type', norm_type, 2)
+    optimizer = optim_wrapper.optimizer
     _check_kind(type(optimizer))
-    why = 'which knows the derivative of that step'
-    for name, wanted in RULES[type(optimizer)].demands.items():
-        for group in optimizer.param_groups:
-            value = group.get(name, wanted)
-            _demand(f'optim_wrapper.optimizer.{name}', value, wanted, why)
-    for name in ('lr', 'momentum', 'weight_decay'):
-        for group in optimizer.param_groups:
+    for group in optimizer.param_groups:
+        for name, wanted in RULES[type(optimizer)].demands.items():
+            _demand(f'optimizer.{name}', group.get(name, wanted), wanted)
+        for name in ('lr', 'momentum', 'weight_decay'):
             check_number(f'optim_wrapper.optimizer.{name}', group.get(name, 0))
 
 
-def _demand(setting: str, value: Any, wanted: Any, why: str) -> None:
+def _demand(setting: str, value: Any, wanted: Any) -> None:
     if value != wanted:
         raise SettingError(
-            f'{setting} must be {wanted!r} in a search, {why}, but is {value!r}'
+            f'optim_wrapper.{setting} must be {wanted!r} in a search, which knows the '
+            f'derivative of no other step, but is {value!r}'
         )
 
 
@@ -198,14 +189,13 @@ def check_model(module: nn.Module) -> None:
 
 def warn_of_erasing(space: SearchSpace, train: ViewDataset, logger: Logger) -> None:
     """Warn of candidates that push a whole training image out of sight."""
-    info = train.get_data_info(0)
-    if 'height' not in info or 'width' not in info:
-        return
-    size = info['height'], info['width']
-    erasing = erasing_candidates(space.candidates, train.ops.constants, *size)
-    if erasing:
-        logger.warning(
-            f'{", ".join(map(candidate_label, erasing))} would push a whole training '
-            f'image of {size[1]} x {size[0]} out of sight; lower translate_const in '
-            'train_cfg.space.constants'
-        )
+    height, width = map(train.get_data_info(0).get, ('height', 'width'))
+    if height and width:
+        constants = train.ops.constants
+        erasing = erasing_candidates(space.candidates, constants, height, width)
+        if erasing:
+            logger.warning(
+                f'{", ".join(map(candidate_label, erasing))} would push a whole '
+                f'training image of {width} x {height} out of sight; lower '
+                'translate_const in train_cfg.space.constants'
+            )

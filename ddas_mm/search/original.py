@@ -9,7 +9,6 @@ import copy
 import io
 import pickle
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import Any
 
 import mmcv.transforms
@@ -45,14 +44,18 @@ class Probes:
     def __init__(self, infos: Iterable[dict[str, Any]]) -> None:
         self.samples: list[Any] = list(infos)
 
-    def vary(self, step: Step) -> bool:
-        """Return whether a step makes something else of an image each time.
+    def show_random(self, step: Step) -> bool:
+        """Return whether a step is random, as far as these images tell.
 
-        Every run begins with other global generators; those of the step's own, as
-        albumentations has them, go on by themselves.
+        It makes something else of them each time, or draws random numbers, but leaves
+        the images as they are: others, or other draws, might be changed.
         """
-        if isinstance(step, LOADING):  # to read a large file takes longest
-            return False
+        # to read a large file takes longest
+        return not isinstance(step, LOADING) and (self._vary(step) or self._hide(step))
+
+    def _vary(self, step: Step) -> bool:
+        # Every run begins with other global generators; those of the step's own, as
+        # albumentations has them, go on by themselves.
         first: list[bytes] = []
         for run in range(RUNS):
             seed_generators(PROBE, run)
@@ -62,18 +65,11 @@ class Probes:
                 return True
         return False
 
-    def hide(self, step: Step) -> bool:
-        """Return whether a step draws random numbers, but leaves every image as it is.
-
-        What others than these images, or other draws, might change.
-        """
+    def _hide(self, step: Step) -> bool:
         state = content_of(generator_states())
-        stay = all(
-            made is None or content_of(made.get('img')) == content_of(sample['img'])
-            for sample in self.samples
-            if 'img' in sample
-            for made in [step(copy.deepcopy(sample))]
-        )
+        made = [step(copy.deepcopy(s)) or s for s in self.samples]
+        old, new = ([s.get('img') for s in part] for part in (self.samples, made))
+        stay = content_of(old) == content_of(new)
         return stay and (_draws(step) or content_of(generator_states()) != state)
 
     def go_through(self, step: Step) -> None:
@@ -96,44 +92,15 @@ def without_random_steps(pipeline: Any, probes: Probes) -> tuple[list[Step], lis
     for step in pipeline.transforms:
         if isinstance(step, DDASAugment):
             continue
-        settled: list[Step] = [step]
-        if probes.vary(step):
-            settled = [copy.deepcopy(step)]
-            varies = partial(_last_varies, probes, settled)
-            _take_out_random(settled, varies)
-            while settled and varies():  # a part that acts rarely had escaped
-                _take_out_random(settled, varies)
-            names.append(step_name(step))
-        elif not isinstance(step, LOADING) and probes.hide(step):
-            settled = []
+        settled = [step]
+        if probes.show_random(step):
+            settled = _without_random_parts(step, probes)
+            wrapped = getattr(step, 't', step)  # of torchvision
+            names.append(type(wrapped).__name__)
         for part in settled:
             probes.go_through(part)
         kept += settled
     return kept, names
-
-
-@generators_kept()
-def check_given_pipeline(pipeline: Any, probes: Probes) -> None:
-    """Check that a pipeline that was given for S_val draws no random numbers.
-
-    Raises:
-        SettingError: With the names of the steps that do.
-    """
-    names = []
-    for step in pipeline.transforms:
-        if probes.vary(step):
-            names.append(step_name(step))
-        probes.go_through(step)
-    if names:
-        raise SettingError(
-            f'train_cfg.policy_dataloader.dataset.pipeline draws random numbers in '
-            f'{", ".join(names)}, but S_val is kept as original; take them out'
-        )
-
-
-def step_name(step: Step) -> str:
-    """Return a step's type, or that of torchvision's which it wraps."""
-    return type(getattr(step, 't', step)).__name__
 
 
 def content_of(value: Any) -> bytes:
@@ -158,29 +125,38 @@ def _draws(step: Step) -> bool:
     return bool(getattr(step, '_methods_with_randomness', None))  # mmcv's mark
 
 
-def _last_varies(probes: Probes, steps: list[Step]) -> bool:
-    try:
-        return probes.vary(steps[-1])
-    except Exception:  # it cannot do without some of its parts
-        return True
+def _without_random_parts(step: Step, probes: Probes) -> list[Step]:
+    """Return a copy of a wrapper without what is random in it, or nothing."""
+    root: list[Step] = []
+
+    def is_random() -> bool:
+        try:
+            return probes.show_random(root[0])
+        except Exception:  # it cannot do without some of its parts
+            return True
+
+    _fill(root, [copy.deepcopy(step)], is_random)
+    while root and is_random():  # a part that acts rarely had escaped
+        _fill(root, [root.pop()], is_random)
+    return root
 
 
-def _take_out_random(parts: list[Step], varies: Callable[[], bool]) -> None:
-    """Take out of a list, in place, what makes it vary, and out of lists within."""
-    waiting, parts[:] = list(parts), []
-    for part in waiting:
+def _fill(
+    parts: list[Step], candidates: list[Step], is_random: Callable[[], bool]
+) -> None:
+    """Put into a list, and into lists within, the parts that leave all as it was."""
+    for part in candidates:
         # where a wrapper draws itself which parts to run, each of them may act rarely
         inner = [] if _draws(part) else _part_lists(part)
         held = [list(each) for each in inner]
         for each in inner:
             each.clear()
         parts.append(part)
-        if varies():
+        if is_random():
             parts.pop()
             continue
         for each, content in zip(inner, held, strict=True):
-            each[:] = content
-            _take_out_random(each, varies)
+            _fill(each, content, is_random)
 
 
 def _part_lists(step: Any) -> list[list[Step]]:

@@ -15,7 +15,7 @@ from mmengine.dataset import Compose
 from ddas_mm import randomness as streams
 from ddas_mm.augment.candidates import CandidateOps
 from ddas_mm.augment.transform import leaf_datasets, split_pipeline
-from ddas_mm.errors import SearchFailed
+from ddas_mm.errors import SearchFailed, SettingError
 from ddas_mm.ops import erasing_candidates
 from ddas_mm.policy.space import candidate_label
 from ddas_mm.randomness import generators_kept, seed_generators
@@ -193,10 +193,12 @@ class ValidationDataset(Chosen):
         mine = [i for i in range(len(self)) if self._leaf(i) == leaf]
         some = original.telling_images(self, 4, mine)
         probes = original.Probes(map(self.get_data_info, some))
-        if self.as_given:
-            original.check_given_pipeline(pipeline, probes)
-            return pipeline
         steps, left_out = original.without_random_steps(pipeline, probes)
+        if self.as_given and left_out:
+            raise SettingError(
+                'train_cfg.policy_dataloader.dataset.pipeline draws random numbers in '
+                f'{", ".join(left_out)}, but S_val is kept as original; take them out'
+            )
         self.left_out += [name for name in left_out if name not in self.left_out]
         return Compose(steps)
 
