@@ -13,12 +13,7 @@ from torch.utils.data import DataLoader, get_worker_info
 
 from ddas_mm.randomness import REPLAY
 
-MAX_WORKERS = 1024
-
-
-def _row_of_worker() -> int:
-    worker = get_worker_info()
-    return 0 if worker is None else worker.id % MAX_WORKERS + 1
+MAX_WORKERS = 1024  # whose counts are kept apart
 
 
 class ProgressClock:
@@ -36,9 +31,7 @@ class ProgressClock:
     def __init__(self) -> None:
         # The step, and how many there are: none where nobody drives the clock.
         self._now = torch.zeros(2, dtype=torch.int64).share_memory_()
-        # How often each worker was started without a clock that runs.
-        self._starts = torch.zeros(MAX_WORKERS + 1, dtype=torch.int64).share_memory_()
-        self._stream: np.random.Generator | None = None
+        self._stream: np.random.Generator
         self._stream_key: tuple[int, int] | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ProgressClock:
@@ -52,7 +45,6 @@ class ProgressClock:
     def reset(self) -> None:
         """Forget step and random streams: a training begins or has ended."""
         self._now.zero_()
-        self._starts.zero_()
         self._stream_key = None
 
     @property
@@ -76,19 +68,22 @@ class ProgressClock:
         It differs between ranks, workers and steps, and is the same in a second run
         with the same seed and number of workers. Where workers restart every epoch,
         MMEngine seeds them alike each time: the step makes their streams differ, or,
-        in a training without DDASHook, how often the worker was started.
+        in a training without DDASHook, the seed that torch draws for every start.
         """
-        is_set, number, row = self.is_set, self.step, _row_of_worker()
-        key = os.getpid(), number if is_set else -1
-        if self._stream is None or key != self._stream_key:
+        worker, is_set = get_worker_info(), self.is_set
+        key = os.getpid(), self.step if is_set else -1
+        if key != self._stream_key:
+            seed, number = torch.initial_seed(), key[1]
+            if self.batch is not None:  # whichever worker makes it, after a resume too
+                seed -= worker.id
             if not is_set:
-                self._starts[row] += 1
-                number = int(self._starts[row])
-            # After a resume another worker may take the iteration of a mini-batch.
-            seed = torch.initial_seed() - (0 if self.batch is None else row - 1)
+                number = 0 if worker is None else worker.seed
             entropy = [seed, REPLAY, get_rank(), int(is_set), number]
             self._stream, self._stream_key = np.random.default_rng(entropy), key
         return self._stream
+
+
+CLOCK = ProgressClock()
 
 
 class ImageCounts:
@@ -108,7 +103,8 @@ class ImageCounts:
 
     def add(self, augmented: bool) -> None:
         """Count one image of the calling worker."""
-        row = self._counts[_row_of_worker()]
+        worker = get_worker_info()
+        row = self._counts[0 if worker is None else worker.id % MAX_WORKERS + 1]
         row[0] += 1
         row[1] += int(augmented)
 
@@ -117,9 +113,6 @@ class ImageCounts:
         counts = self._counts.sum(dim=0)
         new, self._taken = counts - self._taken, counts
         return new
-
-
-CLOCK = ProgressClock()
 
 
 class NumberedBatch:

@@ -178,12 +178,10 @@ def check_model(module: nn.Module) -> None:
         SettingError: If nothing in it is trained, or it mixes dtypes or devices.
     """
     kinds = {(p.dtype, p.device) for p in module.parameters() if p.requires_grad}
-    if not kinds:
-        raise SettingError('model has no parameter that requires a gradient')
-    if len(kinds) > 1:
+    if len(kinds) != 1:
         raise SettingError(
-            'all trained parameters of model must share one dtype and device, '
-            f'but they have {sorted(map(str, kinds))}'
+            'model must have parameters that are trained, and all of them must share '
+            f'one dtype and device, but they have {sorted(map(str, kinds))}'
         )
 
 

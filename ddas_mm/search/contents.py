@@ -36,23 +36,23 @@ def describe(dataset: Any, name: str) -> str:
         labels = labels_of(dataset.get_data_info(index))
         known = known or labels is not None
         counts.update(labels or ())
+    told = f'{name} has {len(dataset)} images'
     if not known:
-        return f'{name} has {len(dataset)} images'
+        return told
     if not counts:
         raise SettingError(
-            f'{name} has {len(dataset)} images without any instance, so that nothing '
-            'can be learnt: the data set found no box of its classes with an area; '
-            'check metainfo.classes and the boxes in the ann_file'
+            f'{told} without any instance, so that nothing can be learnt: the data set '
+            'found no box of its classes with an area; check metainfo.classes and the '
+            'boxes in the ann_file'
         )
     classes = dataset.metainfo.get('classes') or ()
     missing = [one for label, one in enumerate(classes) if label not in counts]
-    more = len(missing) - MOST_NAMES
-    others = f' and {more} more' if more > 0 else ''
-    told = f'; without any instance: {", ".join(missing[:MOST_NAMES])}{others}'
-    return (
-        f'{name} has {len(dataset)} images with {counts.total()} instances of '
-        f'{len(counts)} classes{told if missing else ""}'
-    )
+    told += f' with {counts.total()} instances of {len(counts)} classes'
+    if missing:
+        told += f'; without any instance: {", ".join(missing[:MOST_NAMES])}'
+    if len(missing) > MOST_NAMES:
+        told += f' and {len(missing) - MOST_NAMES} more'
+    return told
 
 
 def labels_of(info: Mapping[str, Any]) -> list[Any] | None:
@@ -72,7 +72,6 @@ class Received(NamedTuple):
     """What the network gets of one image.
 
     Attributes:
-        side: Of a square of its size.
         size: Width and height in pixels.
         object_side: Median side of its objects in pixels, where it has boxes.
         enlarged: Side of the largest object by that in the file, which crops can but
@@ -80,7 +79,6 @@ class Received(NamedTuple):
             was resized.
     """
 
-    side: float
     size: tuple[int, int]
     object_side: float | None
     enlarged: float | None
@@ -123,54 +121,48 @@ def check_scale(train: ViewDataset, val: ValidationDataset, own: bool) -> None:
 
 
 def _received(packed: Any, info: Mapping[str, Any]) -> list[Received]:
-    inputs = packed.get('inputs') if isinstance(packed, Mapping) else None
-    images = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-    sample = packed.get('data_samples') if isinstance(packed, Mapping) else None
-    sides, enlarged = _object_sides(sample), None
-    side = float(np.median(sides)) if len(sides) else None
-    before = [
-        one['bbox']
-        for one in info.get('instances') or ()
-        if 'bbox' in one and not one.get('ignore_flag')
-    ]
-    if len(sides) and before:
-        enlarged = float(max(sides) / max(_sides(before)))
+    packed = packed if isinstance(packed, Mapping) else {}
+    images, sample = packed.get('inputs'), packed.get('data_samples')
+    boxes = getattr(getattr(sample, 'gt_instances', None), 'bboxes', ())
+    sides, enlarged = _sides(getattr(boxes, 'tensor', boxes)), None
+    counted = (one for one in info.get('instances') or () if not one.get('ignore_flag'))
+    before = _sides([one['bbox'] for one in counted if 'bbox' in one])
+    if len(sides) and len(before):
+        enlarged = float(max(sides) / max(before))
     elif hasattr(sample, 'gt_sem_seg'):
         enlarged = float(np.mean(sample.metainfo.get('scale_factor', 1)))
-    sizes = [
-        (image.shape[-1], image.shape[-2])
-        for image in images
+    object_side = float(np.median(sides)) if len(sides) else None
+    return [
+        Received((image.shape[-1], image.shape[-2]), object_side, enlarged)
+        for image in (images if isinstance(images, (list, tuple)) else [images])
         if isinstance(image, torch.Tensor) and image.ndim >= 3
     ]
-    return [Received(math.sqrt(w * h), (w, h), side, enlarged) for w, h in sizes]
-
-
-def _object_sides(sample: Any) -> np.ndarray:
-    boxes = getattr(getattr(sample, 'gt_instances', None), 'bboxes', None)
-    boxes = getattr(boxes, 'tensor', boxes)
-    known = boxes is not None and boxes.ndim == 2 and boxes.shape[1] == 4
-    return _sides(boxes.numpy() if known else np.empty((0, 4)))
 
 
 def _sides(boxes: Any) -> np.ndarray:
-    x1, y1, x2, y2 = np.asarray(boxes, np.float64).T
+    """Return the sides of squares of the sizes of boxes; none if these are no xyxy."""
+    boxes = np.asarray(boxes, np.float64)
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        return np.empty(0)
+    x1, y1, x2, y2 = boxes.T
     return np.sqrt((x2 - x1) * (y2 - y1))
 
 
 def _is_other_scale(
     first: Sequence[Received], second: Sequence[Received], own: bool, as_given: bool
 ) -> bool:
-    def found(key: str) -> list[list[float]]:
-        values = ([getattr(r, key) for r in part] for part in (first, second))
-        return [[value for value in part if value is not None] for part in values]
-
-    sides, objects = found('side'), found('object_side' if own else 'enlarged')
+    key = 'object_side' if own else 'enlarged'
+    sides, objects, sizes = [], [], []
+    for part in (first, second):
+        values = [getattr(received, key) for received in part]
+        objects.append([value for value in values if value is not None])
+        sides.append([math.sqrt(math.prod(received.size)) for received in part])
+        sizes.append({received.size for received in part})
     if all(objects):
         return _apart(*objects) and (_apart(*sides) or not own)
-    sizes = {r.size for r in first}
     # a network that is fed one size may know no other
-    only = not as_given and len(sizes) == 1
-    return _apart(*sides) or (only and {r.size for r in second} != sizes)
+    only = not as_given and len(sizes[0]) == 1
+    return _apart(*sides) or (only and sizes[0] != sizes[1])
 
 
 def _apart(train: Sequence[float], val: Sequence[float]) -> bool:

@@ -102,17 +102,9 @@ def build_dataset(config: Mapping[str, Any], name: str) -> Any:
     except Exception as error:  # whatever reading damaged or other files comes to
         # what BaseDataset says when it serialises an empty list
         if 'need at least one array' not in str(error):
-            reason = f'{type(error).__name__}: {" ".join(str(error).split())}'
-            step = _step_of(error)
-            if step is not None:
-                raise SettingError(
-                    f'{step} of the pipeline of {name} cannot be built: '
-                    f'{reason.partition(". ")[0]}'
-                ) from error
-            typed = find_typed(config)
-            files = ', '.join(str(c['ann_file']) for c in typed if c.get('ann_file'))
+            reason = ' '.join(str(error).split()).partition('. ')[0]
             raise SettingError(
-                f'{name} cannot be read{f" ({files})" if files else ""}: {reason}'
+                f'{_what_fails(error, config, name)}: {type(error).__name__}: {reason}'
             ) from error
         dataset = []
     if len(dataset) == 0:
@@ -123,15 +115,16 @@ def build_dataset(config: Mapping[str, Any], name: str) -> Any:
     return dataset
 
 
-def _step_of(error: BaseException) -> str | None:
-    """Return the type of the pipeline's step that was being built, if one was."""
-    step = None
-    for frame, _ in traceback.walk_tb(error.__traceback__):
+def _what_fails(error: BaseException, config: Any, name: str) -> str:
+    """Return whether a step of the pipeline or the annotations are at fault."""
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
         held = frame.f_locals
         registry = getattr(held.get('registry'), 'name', None)
         if frame.f_code.co_name == 'build_from_cfg' and registry == TRANSFORMS.name:
-            step = repr(type_name(held['cfg']))
-    return step
+            step = type_name(held['cfg'])
+            return f'{step!r} of the pipeline of {name} cannot be built'
+    files = [str(c['ann_file']) for c in find_typed(config) if c.get('ann_file')]
+    return ' '.join([f'{name} cannot be read', *(f'({file})' for file in files)])
 
 
 def _merge(own: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,9 +137,10 @@ def _merge(own: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
 
 
 # Settings of mm data loaders that are no arguments of torch's.
-MM_SETTINGS = ('dataset', 'sampler', 'batch_sampler', 'batch_size', 'collate_fn')
-UNUSED = ('drop_last', 'worker_init_fn', 'num_batch_per_epoch')
-TORCH = tuple(inspect.signature(DataLoader).parameters)
+MM_SETTINGS = (
+    *('dataset', 'sampler', 'batch_sampler', 'batch_size', 'collate_fn'),
+    *('drop_last', 'worker_init_fn', 'num_batch_per_epoch'),
+)
 # Settings that torch refuses without workers.
 WORKER_SETTINGS = ('persistent_workers', 'prefetch_factor', 'multiprocessing_context')
 
@@ -162,7 +156,8 @@ def check_loader(name: str, config: Any, needed: Sequence[str] = ()) -> None:
     Raises:
         SettingError: If a key is not known, or a number is out of range.
     """
-    errors.check_keys(name, config, MM_SETTINGS + UNUSED + TORCH)
+    known = {*MM_SETTINGS, *inspect.signature(DataLoader).parameters}
+    errors.check_keys(name, config, sorted(known))
     for key, least in (('batch_size', 1), ('num_workers', 0)):
         if key in config or key in needed:
             errors.check_integer(f'{name}.{key}', config.get(key), least)
@@ -184,17 +179,16 @@ def build_view_loader(
         num_policies: L.
         seed: The run's seed, equal on all ranks.
     """
-    sampler = _sampler('sampler', config, dataset=dataset, seed=seed)
+    default = {'type': 'DefaultSampler', 'shuffle': True}
+    sampler = _sampler('sampler', config, default, dataset=dataset, seed=seed)
     if not hasattr(sampler, 'epoch') or not hasattr(sampler, 'seed'):
         raise SettingError(
             f'train_dataloader.sampler of type {type(sampler).__name__} knows no '
             "epochs; a search needs one that does, e.g. dict(type='DefaultSampler')"
         )
-    size = config['batch_size']
-    if config.get('batch_sampler') is None:
-        batches = BatchSampler(sampler, size, config.get('drop_last', False))
-    else:
-        batches = _sampler('batch_sampler', config, sampler=sampler, batch_size=size)
+    default = {'type': BatchSampler, 'drop_last': config.get('drop_last', False)}
+    under = {'sampler': sampler, 'batch_size': config['batch_size']}
+    batches = _sampler('batch_sampler', config, default, **under)
     return DataLoader(
         dataset,
         batch_sampler=PolicyBatchSampler(
@@ -237,8 +231,10 @@ def build_val_loader(
     )
 
 
-def _sampler(key: str, config: Mapping[str, Any], **default_args: Any) -> Any:
-    settings = config.get(key, {'type': 'DefaultSampler', 'shuffle': True})
+def _sampler(
+    key: str, config: Mapping[str, Any], default: dict[str, Any], **default_args: Any
+) -> Any:
+    settings = config.get(key) or default
     try:
         return DATA_SAMPLERS.build(settings, default_args=default_args)
     except (KeyError, TypeError, ValueError) as error:
@@ -263,7 +259,7 @@ def _collate(config: Mapping[str, Any]) -> Callable[[list[Any]], Any]:
 
 def _torch_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     # No worker_init_fn: ViewDataset seeds every sample by itself.
-    unwanted = MM_SETTINGS + UNUSED
+    unwanted = MM_SETTINGS
     if config.get('num_workers', 0) == 0:
         unwanted += WORKER_SETTINGS
     settings = {key: value for key, value in config.items() if key not in unwanted}
@@ -309,13 +305,10 @@ def one_ahead(
         start: Begins to work on a batch; returns at once.
         finish: Waits for what was started.
     """
-    ready: list[Any] = []
-    for batch in batches:
-        if ready:
-            finish()
-        ready.append(start(batch))
-        if len(ready) > 1:
-            yield ready.pop(0)
-    if ready:
+    started = map(start, batches)
+    ready = next(started, None)
+    while ready is not None:
         finish()
-        yield ready.pop()
+        following = next(started, None)
+        yield ready
+        ready = following

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from mmengine.dist import all_reduce, get_world_size
 from mmengine.optim import OptimWrapper
+from mmengine.utils import apply_to
 from torch import Tensor, nn
 
 from ddas_mm.policy import alignment
@@ -123,12 +124,8 @@ class ViewGradients:
         self, batch: Any, flat: Tensor, parts: Sequence[Tensor]
     ) -> dict[str, Tensor]:
         loss, log_vars = compute_loss(self.module, batch, self.amp, self.channels_last)
-        grads = torch.autograd.grad(loss, self.params, allow_unused=True)
-        present = [(to, g) for to, g in zip(parts, grads, strict=True) if g is not None]
-        torch._foreach_copy_([to for to, _ in present], [g for _, g in present])
-        for to, grad in zip(parts, grads, strict=True):
-            if grad is None:
-                to.zero_()
+        grads = torch.autograd.grad(loss, self.params, materialize_grads=True)
+        torch._foreach_copy_(parts, grads)
         # Zero, or NaN where the loss is not finite although its gradient is.
         flat[0] += loss.detach() * 0
         return log_vars
@@ -158,7 +155,7 @@ def compute_loss(
         teach_bfloat16()
     data = module.data_preprocessor(batch, True)
     if channels_last:
-        data = _images_last(data)
+        data = apply_to(data, _is_image, _contiguous_last)
     device = next(module.parameters()).device.type
     with torch.autocast(device, dtype=torch.bfloat16, enabled=amp):
         losses = module._run_forward(data, mode='loss')
@@ -202,15 +199,12 @@ def _in_float32(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _images_last(data: Any) -> Any:
-    """Return the preprocessed batch with its image tensors in channels_last."""
-    if isinstance(data, Tensor) and data.dim() == 4:
-        return data.contiguous(memory_format=torch.channels_last)
-    if isinstance(data, dict):
-        return {key: _images_last(value) for key, value in data.items()}
-    if type(data) in (list, tuple):
-        return type(data)(_images_last(value) for value in data)
-    return data
+def _is_image(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.dim() == 4
+
+
+def _contiguous_last(value: Tensor) -> Tensor:
+    return value.contiguous(memory_format=torch.channels_last)
 
 
 def weights_last(module: nn.Module) -> None:
@@ -218,9 +212,8 @@ def weights_last(module: nn.Module) -> None:
 
     Layers that would crash with it are given their input in NCHW.
     """
-    for param in module.parameters():
-        if param.dim() == 4:
-            param.data = param.data.contiguous(memory_format=torch.channels_last)
+    for param in filter(_is_image, module.parameters()):
+        param.data = _contiguous_last(param.data)
     for layer in module.modules():
         if _crashes_in_channels_last(layer):
             layer.register_forward_pre_hook(_input_nchw)

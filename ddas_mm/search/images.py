@@ -108,10 +108,9 @@ def _is_cut(path: str) -> bool:
             warnings.simplefilter('error', large)
             with Image.open(path) as image:
                 image.load()
-    except (large, Image.DecompressionBombError):
-        return False  # large images are legal, and take too long to decode for a check
-    except Exception:  # whatever the parser of a format makes of half a file
-        return True
+    except Exception as error:  # whatever the parser of a format makes of half a file
+        # large images are legal, and take too long to decode for a check
+        return not isinstance(error, (large, Image.DecompressionBombError))
     return False
 
 

@@ -30,12 +30,11 @@ def prepare_resume(config: Config) -> str | None:
     """
     if not config.get('resume'):
         return None
-    if config.get('load_from') is not None:
-        if '://' not in config.load_from:
-            _take_seed(config, _read_named(config.load_from))
+    named = config.get('load_from')
+    if named is not None and '://' in named:
         return None
     damaged = []
-    for path in newest_first(config):
+    for path in newest_first(config) if named is None else [Path(named)]:
         checkpoint = _read(path)
         if checkpoint is not None:
             config.load_from = str(path)
@@ -43,6 +42,12 @@ def prepare_resume(config: Config) -> str | None:
             break
         damaged.append(path.name)
     else:
+        if named is not None:
+            what = 'is damaged or no checkpoint' if path.is_file() else 'does not exist'
+            raise SettingError(
+                f'--resume: checkpoint {named!r} {what}; --resume without a path takes '
+                'the newest one that is whole'
+            )
         config.resume = False
     found = config.get('load_from') or 'nowhere, from the beginning'
     why = f'; {", ".join(damaged)} cannot be read (a kill while writing?)'
@@ -116,19 +121,6 @@ def _read(path: Path) -> dict[str, Any] | None:
         return None
     whole = isinstance(checkpoint, dict) and 'state_dict' in checkpoint
     return checkpoint if whole else None
-
-
-def _read_named(name: str) -> dict[str, Any]:
-    path = Path(name)
-    if not path.is_file():
-        raise SettingError(f'--resume: checkpoint {name!r} does not exist')
-    checkpoint = _read(path)
-    if checkpoint is None:
-        raise SettingError(
-            f'--resume: {name!r} is damaged or no checkpoint; --resume without a path '
-            'takes the newest one that is whole'
-        )
-    return checkpoint
 
 
 def _take_seed(config: Config, checkpoint: Mapping[str, Any]) -> None:

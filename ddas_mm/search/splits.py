@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,8 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import numpy as np
-from msgspec import Meta, Struct, to_builtins
+from msgspec import Meta, Struct
 
 from ddas_mm.errors import SettingError, check_keys, typed
 from ddas_mm.files import read_json, write_atomically
@@ -77,37 +77,22 @@ def choose(
             'train_cfg.proxy.num_classes draws S_train and S_val from one data '
             'set; take it out, or train_cfg.policy_dataloader.dataset'
         )
-    if own:
-        return _draw(train, 'num_train', proxy), _draw(val, 'num_val', proxy)
     images, labels = distinct_images(train)
-    size = len(images)
+    val_images, val_labels = distinct_images(val) if own else (images, labels)
+    size, val_size, seed = len(images), len(val_images), proxy.seed
     if proxy.num_classes is not None:
         counts = [getattr(proxy, key) for key in PER_CLASS]
-        parts = draw_classes(labels, *counts, seed=proxy.seed)
+        first, second = draw_classes(labels, *counts, seed)
+    elif own:
+        first, _ = split_indices(size, proxy.num_train or size, 0, seed, labels)
+        num_val = proxy.num_val or val_size
+        _, second = split_indices(val_size, 0, num_val, seed, val_labels)
     else:
-        parts = split_indices(size, *_sizes(size, proxy), proxy.seed, labels)
-    first, second = ([images[i] for i in part] for part in parts)
-    return first, second
-
-
-def _sizes(size: int, proxy: Proxy) -> tuple[int, int]:
-    if size < 2:
-        raise SettingError('train_dataloader.dataset has one image; a search needs two')
-    room = size - min(proxy.num_train or 0, size - 1)
-    num_val = proxy.num_val or min(max(size // 3, 1), room)
-    return proxy.num_train or max(size - num_val, 1), num_val
-
-
-def _draw(dataset: Any, key: str, proxy: Proxy) -> list[int]:
-    images, labels = distinct_images(dataset)
-    count = getattr(proxy, key) or len(images)
-    if count > len(images):
-        raise SettingError(
-            f'train_cfg.proxy.{key} asks for {count} images, '
-            f'but its data set has {len(images)} different ones'
-        )
-    chosen, _ = split_indices(len(images), count, 0, proxy.seed, labels)
-    return [images[i] for i in chosen]
+        room = size - min(proxy.num_train or 0, size - 1)
+        num_val = proxy.num_val or min(max(size // 3, 1), room)
+        num_train = proxy.num_train or max(size - num_val, 1)
+        first, second = split_indices(size, num_train, num_val, seed, labels)
+    return [images[i] for i in first], [val_images[i] for i in second]
 
 
 VAL_DATASET = 'train_cfg.policy_dataloader.dataset'
@@ -136,8 +121,8 @@ def split_indices(
     if num_train + num_val > size:
         raise SettingError(
             f'num_train={num_train} and num_val={num_val} (--num-train and --num-val, '
-            'or train_cfg.proxy of a search config) ask for too many images: the '
-            f'training set has {size} different ones'
+            'or train_cfg.proxy of a search config) ask for too many images: the data '
+            f'set has {size} different ones'
         )
     rng = np.random.default_rng(seed)
     order = rng.permutation(size)
@@ -181,13 +166,12 @@ def draw_classes(
             f'{val_per_class} images, but the training set has {len(large)} classes '
             'of so many'
         )
-    train: list[int] = []
-    val: list[int] = []
-    for label in rng.choice(large, num_classes, replace=False):
-        chosen = rng.permutation(np.flatnonzero(np.asarray(labels) == label))[:size]
-        train += chosen[:train_per_class].tolist()
-        val += chosen[train_per_class:].tolist()
-    return sorted(train), sorted(val)
+    chosen = [
+        rng.permutation(np.flatnonzero(np.asarray(labels) == label))[:size]
+        for label in rng.choice(large, num_classes, replace=False)
+    ]
+    train, val = np.split(np.array(chosen), [train_per_class], axis=1)
+    return sorted(train.ravel().tolist()), sorted(val.ravel().tolist())
 
 
 def _quantiles(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -288,7 +272,7 @@ def write_split(path: Path, train: Any, val: Any) -> None:
         for part in (train, val)
     ]
     split = Split(format='ddas-split', version=1, train=parts[0], val=parts[1])
-    write_atomically(path, json.dumps(to_builtins(split)) + '\n')
+    write_atomically(path, msgspec.json.encode(split).decode() + '\n')
 
 
 def read_split(
@@ -306,9 +290,8 @@ def read_split(
         SettingError: If the file is missing or damaged, or of other data.
     """
     where = f'train_cfg.proxy.split_file {str(path)!r}'
-    split = typed(
-        read_json(path, where), Split, f'{where} is no split.json of a search'
-    )
+    source = f'{where} is no split.json of a search'
+    split = typed(read_json(path, where), Split, source)
     first = _checked(split.train, f'{where}: train', train)
     second = _checked(split.val, f'{where}: val', val)
     both = set(first) & set(second)
