@@ -55,7 +55,9 @@ class Replay(Hook):
         self._loop = loop = runner.train_loop
         self._by_iter = isinstance(loop, IterBasedTrainLoop)
         self._total = loop.max_iters if self._by_iter else loop.max_epochs
-        started = self._by_iter and _stop_workers(loop)
+        ahead = self._by_iter and isinstance(loop.dataloader, DataLoader)
+        if ahead:
+            _prepare_workers(loop)
         CLOCK.reset()
         self._policies: list[PolicyInUse] = []
         self._find_policies()
@@ -75,16 +77,9 @@ class Replay(Hook):
         for policy in self._policies:
             for step in policy.steps:
                 step.counts.take()  # an earlier training's
-        if self._by_iter and getattr(loop.dataloader, 'num_workers', 0) > 0:
-            # A resumed loop skips the mini-batches it has had, where the sampler is
-            # able to, or is told not to look back; or else it loads them once more.
-            skips = hasattr(loop.dataloader.sampler, 'skip') or getattr(
-                loop, 'fast_forward_on_resume', False
-            )
-            number_batches(loop.dataloader, loop.iter if skips else 0)
         self.before_train_epoch()
-        if started:  # only now is there a clock that they can follow
-            loop.dataloader_iterator._iterator = iter(loop.dataloader)
+        if ahead:  # only now is there a clock that workers can follow
+            loop.dataloader_iterator = type(loop.dataloader_iterator)(loop.dataloader)
 
     def before_train_epoch(self, *_: Any) -> None:
         """Tell the workers the loop's step, before they are asked for its data."""
@@ -142,7 +137,7 @@ class Replay(Hook):
                     f'({augmented / seen:.1%}), p_tp {expected:.4f}'
                 )
             # Between two iterations the workers may have had nothing to do.
-            elif not policy.ran:
+            elif not self._by_iter or not policy.ran:
                 self._log.warning(
                     f'{label}no image came through DDASAugment; look at what '
                     'decides in the pipeline whether it runs'
@@ -191,20 +186,22 @@ def _key(schedule: PolicySchedule) -> str:
     return repr({**policy_to_dict(schedule), 'search': None})
 
 
-def _stop_workers(loop: IterBasedTrainLoop) -> bool:
-    """Stop workers that MMEngine before 0.10.8 starts before any hook is asked.
+def _prepare_workers(loop: IterBasedTrainLoop) -> None:
+    """Let the workers, none of which may have started, know what mini-batches are for.
 
-    Returns:
-        Whether there were any, so that the loop expects an iterator that has begun.
+    MMEngine before 0.10.8 starts them before any hook is asked: these are stopped.
     """
-    loader, iterator = loop.dataloader, loop.dataloader_iterator
-    if not isinstance(loader, DataLoader) or iterator._iterator is None:
-        return False
-    loader._iterator = iterator._iterator = None
+    loader = loop.dataloader
+    loader._iterator = loop.dataloader_iterator._iterator = None
     sampler = getattr(loader.batch_sampler, 'sampler', None)
     if isinstance(sampler, InfiniteSampler):  # its one stream ended with its reader
         sampler.indices = sampler._indices_of_rank()
-    return True
+    # A resumed loop skips the mini-batches it has had, where the sampler is able to,
+    # or is told not to look back; or else it loads them once more.
+    told = getattr(loop, 'fast_forward_on_resume', False)
+    skips = told or hasattr(loader.sampler, 'skip')
+    if loader.num_workers > 0:
+        number_batches(loader, loop.iter if skips else 0)
 
 
 LARGEST = 1000  # a container with more entries is data, not a part of a pipeline

@@ -69,27 +69,19 @@ class DDASAugment(BaseTransform):
                 'DDASAugment has no policy: give it policy=<dict or policy.json>, '
                 'or search one with train_cfg=dict(type="ddas_mm.DDASLoop", ...)'
             )
-        row = self.schedule.row(self.active_row())
-        rng = self.clock.generator()
-        policy = row.draw(rng)
-        self.counts.add(bool(policy))
-        return self.ops.apply(results, policy, rng) if policy else results
-
-    def active_row(self) -> int:
-        """Return the row of the schedule for the training's progress.
-
-        Raises:
-            SettingError: If the policy has several rows and no hook sets progress.
-        """
-        if self.clock.is_set:
-            return self.schedule.row_index(self.clock.step, self.clock.steps)
-        if len(self.schedule) > 1:
+        clock, row = self.clock, 0
+        if clock.is_set:
+            row = self.schedule.row_index(clock.step, clock.steps)
+        elif len(self.schedule) > 1:
             raise SettingError(
                 f'the policy of DDASAugment has {len(self.schedule)} rows, but nothing '
                 "tells it the training's progress: add "
                 "custom_hooks=[dict(type='ddas_mm.DDASHook')]"
             )
-        return 0
+        rng = clock.generator()
+        policy = self.schedule.row(row).draw(rng)
+        self.counts.add(bool(policy))
+        return self.ops.apply(results, policy, rng) if policy else results
 
     def __repr__(self) -> str:
         rows = 'no policy' if self.schedule is None else f'{len(self.schedule)} rows'

@@ -62,10 +62,8 @@ def build_search_datasets(
     own = bool(set(val_config) - {'pipeline'})
     chosen = choose(source, val_source, proxy, own)
     parts = [Chosen(source, chosen[0]), Chosen(val_source, chosen[1])]
-    if own:
-        check_disjoint(*parts)
-    elif proxy.get('split_file') is not None:
-        check_disjoint(*parts, 'train_cfg.proxy.split_file')
+    if own or proxy.get('split_file') is not None:
+        check_disjoint(*parts, VAL_DATASET if own else 'train_cfg.proxy.split_file')
     errors.check_all(
         lambda: check_images(parts[0], 'S_train'),
         lambda: check_images(parts[1], 'S_val'),

@@ -37,7 +37,7 @@ def check_images(dataset: Any, name: str) -> None:
     steps = _steps(dataset)
     loader = _loader(steps)
     with_mask = any(getattr(step, 'with_mask', False) for step in steps)
-    paths, lost, faults = [], [], []
+    paths, faults = [], []
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         path = info.get('img_path')
@@ -45,20 +45,19 @@ def check_images(dataset: Any, name: str) -> None:
         if path is not None and loader is not None and '://' not in str(path):
             paths.append(str(path))
             reason = _fault(str(path), loader) or reason
-            if reason is not None and not os.path.exists(path):
-                lost.append(str(path))
         if reason is not None:
             image = index if path is None else repr(str(path))
             faults.append(f'image {image} of {name} {reason}')
-    _check_folders(paths, lost, name)
     if faults:
+        _check_folders(paths, name)
         raise SettingError(
             f'{some(faults)}; put it right, or take it out of the annotations'
         )
 
 
-def _check_folders(paths: Sequence[str], lost: Sequence[str], name: str) -> None:
+def _check_folders(paths: Sequence[str], name: str) -> None:
     """Check that no folder lacks most of its images: then it is the wrong folder."""
+    lost = [path for path in paths if not os.path.exists(path)]
     sizes, lacking = (Counter(map(os.path.dirname, part)) for part in (paths, lost))
     wrong = []
     for folder, count in lacking.items():

@@ -100,8 +100,7 @@ def newest_first(config: Config) -> Iterator[Path]:
     found = {
         path
         for folder in folders
-        if folder.is_dir()
-        for path in folder.iterdir()
+        for path in folder.glob('*')
         if path.name == named or is_checkpoint(path)
     }
     yield from sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
