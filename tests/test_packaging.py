@@ -15,7 +15,8 @@ def names_below(folder):
     return {
         str(path.relative_to(folder))
         for path in folder.rglob('*')
-        if path.is_file() and path.suffix in {'.py', '.sh', '.yml', '.md', '.jinja', '.typed'}
+        if path.is_file()
+        and path.suffix in {'.py', '.sh', '.yml', '.md', '.jinja', '.typed'}
     }
 
 

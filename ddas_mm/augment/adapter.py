@@ -6,6 +6,7 @@ Types of mmdet are met by what they look like, so that nothing of it is imported
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,11 @@ import torch
 
 from ddas_mm.errors import SettingError
 from ddas_mm.ops import Sample
+from ddas_mm.ops.geometry import (
+    corner_hulls,
+    rectangle_corners,
+    smallest_rectangles,
+)
 
 NOT_MOVABLE = (
     *('gt_keypoints', 'keypoints', 'keypoints_visible', 'gt_panoptic_seg'),
@@ -26,6 +32,11 @@ PER_BOX = (
 # Annotations that stay right; other arrays whose name begins with gt_ are refused.
 MOVABLE = (*PER_BOX, 'gt_seg_map', 'gt_label', 'gt_score')
 NO_BOXES = np.zeros((0, 4), np.float32)
+CORNERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    'RotatedBoxes': rectangle_corners,
+    'QuadriBoxes': lambda boxes: boxes.reshape(-1, 4, 2),
+}
+"""mmrotate's types, and what makes corners (N, 4, 2) of their tensors."""
 MIN_SIDE = 1.0  # pixels of width and height below which a box has vanished
 
 
@@ -46,7 +57,10 @@ def unpack(
             cannot move.
     """
     image = _image(results)
-    boxes = results.get('gt_bboxes') if needs_boxes else None
+    boxes, corners = results.get('gt_bboxes') if needs_boxes else None, None
+    if type(boxes).__name__ in CORNERS:
+        corners = _corners(boxes)
+        boxes = corner_hulls(corners, *image.shape[:2])
     boxes = NO_BOXES if boxes is None else _box_array(boxes)
     if not np.isfinite(boxes).all():
         raise SettingError(
@@ -54,13 +68,14 @@ def unpack(
             'it right in the annotations'
         )
     if not moves:
-        return Sample(image, boxes)
+        return Sample(image, boxes, corners=corners)
     _check_movable(results, len(boxes))
     return Sample(
         image=image,
         boxes=boxes,
         masks=_mask_data(results.get('gt_masks'), image),
         seg_map=_seg_map(results.get('gt_seg_map'), image),
+        corners=corners,
     )
 
 
@@ -75,8 +90,12 @@ def pack(results: dict[str, Any], sample: Sample, moves: bool = True) -> dict[st
     packed = {**results, 'img': image, 'img_shape': image.shape[:2]}
     boxes, masks = results.get('gt_bboxes'), results.get('gt_masks')
     if boxes is not None:
-        new = _like(boxes, sample.boxes) if moves else copy.deepcopy(boxes)
-        packed['gt_bboxes'] = new
+        if not moves:
+            packed['gt_bboxes'] = copy.deepcopy(boxes)
+        elif sample.corners is not None:
+            packed['gt_bboxes'] = _turned(boxes, sample.corners)
+        else:
+            packed['gt_bboxes'] = _like(boxes, sample.boxes)
     if moves and masks is not None and sample.masks is not masks.masks:
         packed['gt_masks'] = type(masks)(sample.masks, *sample.image.shape[:2])
     if sample.seg_map is not None:
@@ -157,7 +176,8 @@ def _box_array(boxes: Any) -> np.ndarray:
     if not known or (wrapped and type(boxes).__name__ != 'HorizontalBoxes'):
         raise SettingError(
             f'DDASAugment cannot move boxes of type {type(boxes).__name__}; '
-            'it moves HorizontalBoxes, tensors and arrays of xyxy'
+            f'it moves HorizontalBoxes, {", ".join(CORNERS)}, and tensors and arrays '
+            'of xyxy'
         )
     if tensor.ndim != 2 or tensor.shape[1] != 4:
         raise SettingError(
@@ -167,6 +187,30 @@ def _box_array(boxes: Any) -> np.ndarray:
     if isinstance(tensor, torch.Tensor):
         return tensor.float().numpy()
     return tensor.astype(np.float32, copy=False)
+
+
+def _corners(boxes: Any) -> np.ndarray:
+    """Return (N, 4, 2) of mmrotate's boxes."""
+    array = boxes.tensor.double().numpy()
+    return CORNERS[type(boxes).__name__](array)
+
+
+def _turned(boxes: Any, corners: np.ndarray) -> Any:
+    """Return mmrotate's boxes with other corners, angles in the range that they had."""
+    if np.array_equal(_corners(boxes), corners):
+        return copy.deepcopy(boxes)
+    if type(boxes).__name__ == 'QuadriBoxes':
+        moved = type(boxes)(torch.from_numpy(corners.reshape(-1, 8)))
+    else:
+        moved = type(boxes)(torch.from_numpy(smallest_rectangles(corners)))
+        width, height, angle = boxes.tensor.double().T[2:]
+        if (width >= height).all():  # the ranges of le90 and le135
+            start = -90 if (angle.abs() <= np.pi / 2).all() else -45
+            moved.regularize_boxes(width_longer=True, start_angle=start)
+        else:  # of oc, and of newer OpenCV
+            start = -90 if (angle < 0).all() else 0
+            moved.regularize_boxes(width_longer=False, start_angle=start)
+    return moved.to(boxes.tensor.dtype)
 
 
 def _like(boxes: Any, array: np.ndarray) -> Any:

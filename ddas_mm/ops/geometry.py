@@ -180,6 +180,56 @@ def _hull_map(affine: Affine) -> tuple[Array, Array]:
     return matrix, np.tile(origin[0], 2)
 
 
+def warp_corners(corners: Array, affine: Affine) -> Array:
+    """Return where corners (N, 4, 2) land; they may leave the image."""
+    return affine.forward(corners.reshape(-1, 2)).reshape(corners.shape)
+
+
+def corner_hulls(corners: Array, height: int, width: int) -> Boxes:
+    """Return the clipped upright hulls (N, 4) float32 of corners (N, 4, 2)."""
+    hulls = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+    return clip_boxes(hulls, height, width).astype(np.float32)
+
+
+def rectangle_corners(rectangles: Array) -> Array:
+    """Return the corners (N, 4, 2) float64 of turned rectangles, around the border.
+
+    Args:
+        rectangles: (N, 5) centre x and y, width, height, and the angle in radians by
+            which the width's side is turned from the x axis to the y axis.
+    """
+    x, y, width, height, angle = rectangles.astype(np.float64).T
+    along = np.stack([np.cos(angle), np.sin(angle)], axis=1) * (width / 2)[:, None]
+    across = np.stack([-np.sin(angle), np.cos(angle)], axis=1) * (height / 2)[:, None]
+    centre = np.stack([x, y], axis=1)
+    signs = ((-1, -1), (1, -1), (1, 1), (-1, 1))
+    return np.stack([centre + a * along + b * across for a, b in signs], axis=1)
+
+
+def smallest_rectangles(corners: Array) -> Array:
+    """Return the rectangles (N, 5) of least area around parallelograms (N, 4, 2).
+
+    The inverse of :func:`rectangle_corners`. One of its sides lies on one of the
+    parallelogram's; the width's is taken where both do, as in a rectangle.
+    """
+    centre = corners.mean(axis=1)
+    one, other = corners[:, 1] - corners[:, 0], corners[:, 3] - corners[:, 0]
+    area = np.abs(one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0])
+    overlap = np.abs((one * other).sum(axis=1))
+    tiny = np.finfo(np.float64).tiny  # of a side without length
+    long, short = (np.linalg.norm(side, axis=1) for side in (one, other))
+    on_one = long + overlap / (long + tiny), area / (long + tiny)
+    on_other = area / (short + tiny), short + overlap / (short + tiny)
+    first = on_one[0] * on_one[1] <= on_other[0] * on_other[1] * (1 + 1e-9)
+    angle = np.where(
+        first,
+        np.arctan2(one[:, 1], one[:, 0]),
+        np.arctan2(other[:, 1], other[:, 0]) - math.pi / 2,
+    )
+    sides = (np.where(first, a, b) for a, b in zip(on_one, on_other, strict=True))
+    return np.stack([*centre.T, *sides, angle], axis=1)
+
+
 def crop_bounds(box: Array, height: int, width: int) -> tuple[int, int, int, int]:
     """Return the pixels of a box as ``top, bottom, left, right`` (half-open).
 

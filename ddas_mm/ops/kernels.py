@@ -10,7 +10,15 @@ import numpy as np
 
 from ddas_mm.ops import geometry as affines
 from ddas_mm.ops.constants import Constants
-from ddas_mm.ops.geometry import Affine, Array, Image, crop_bounds, warp_boxes
+from ddas_mm.ops.geometry import (
+    Affine,
+    Array,
+    Image,
+    corner_hulls,
+    crop_bounds,
+    warp_boxes,
+    warp_corners,
+)
 from ddas_mm.ops.sample import Polygons, Sample, warp_masks
 from ddas_mm.ops.sampling import Grid, fill_of, paint, plan_warp
 
@@ -114,12 +122,18 @@ class Geometry:
         arguments = () if argument is None else (argument,)
         affine = self.matrix(*arguments, height, width)
         move = plan_warp(affine, self.grid, height, width)
-        seg_map = sample.seg_map
+        seg_map, corners = sample.seg_map, sample.corners
+        if corners is None:
+            boxes = warp_boxes(sample.boxes, affine, height, width)
+        else:
+            corners = warp_corners(corners, affine)
+            boxes = corner_hulls(corners, height, width)
         return Sample(
             image=move(sample.image, fill_of(sample.image, constants.fill_colour)),
-            boxes=warp_boxes(sample.boxes, affine, height, width),
+            boxes=boxes,
             masks=warp_masks(sample.masks, affine, move, height, width),
             seg_map=None if seg_map is None else move(seg_map, constants.seg_fill),
+            corners=corners,
         )
 
 
@@ -220,7 +234,8 @@ class PerBox:
     Boxes are visited in random order and compound where they overlap. Their content is
     a picture of its own (pivot, border, histogram), cut out, transformed and put back;
     the boxes stay. What lies in it moves along: the instance's own mask and the
-    segmentation map, but no other instance's mask.
+    segmentation map, but no other instance's mask. Of a turned box it is the hull's
+    content, and the corners move along.
 
     Draws the permutation, then for each visited box a float and, where the box is
     taken (>= 1 - share), whatever the kernel draws.
@@ -246,9 +261,7 @@ class PerBox:
                 content = canvas.cut(index)
                 changed = self.kernel(content, argument, rng, constants)
                 canvas.paste(index, content, changed)
-        return replace(
-            sample, image=canvas.image, masks=canvas.masks, seg_map=canvas.seg_map
-        )
+        return canvas.sample_now()
 
 
 class _Canvas:
@@ -259,6 +272,15 @@ class _Canvas:
         self.image = sample.image.copy()
         self.masks = sample.masks
         self.seg_map = sample.seg_map
+        self.corners = None if sample.corners is None else sample.corners.copy()
+
+    def sample_now(self) -> Sample:
+        """Return what was painted."""
+        sample = self.sample
+        if self.corners is not None and sample.corners is not None:
+            hulls = corner_hulls(self.corners, *self.image.shape[:2])
+            sample = replace(sample, boxes=hulls, corners=self.corners)
+        return replace(sample, image=self.image, masks=self.masks, seg_map=self.seg_map)
 
     def cut(self, index: int) -> Sample:
         """Return views of one box's content, with its own box and mask."""
@@ -267,15 +289,17 @@ class _Canvas:
         seg_map = None
         if self.seg_map is not None:
             seg_map = self.seg_map[top:bottom, left:right]
-        if self.masks is None:
+        if self.masks is None and self.corners is None:
             return Sample(image, seg_map=seg_map)
-        masks: Array | Polygons
+        masks: Array | Polygons | None = None
         if isinstance(self.masks, np.ndarray):
             masks = self.masks[index : index + 1, top:bottom, left:right]
-        else:
+        elif self.masks is not None:
             masks = [[_shifted(points, -left, -top) for points in self.masks[index]]]
-        origin = np.array([left, top, left, top], dtype=np.float32)
-        return Sample(image, self.sample.boxes[index, None] - origin, masks, seg_map)
+        origin = np.array([left, top], dtype=np.float32)
+        boxes = self.sample.boxes[index, None] - np.tile(origin, 2)
+        corners = None if self.corners is None else self.corners[index, None] - origin
+        return Sample(image, boxes, masks, seg_map, corners)
 
     def paste(self, index: int, content: Sample, changed: Sample) -> None:
         """Put content back that a kernel has changed."""
@@ -285,6 +309,8 @@ class _Canvas:
             if self.seg_map is self.sample.seg_map:
                 self.seg_map = self.seg_map.copy()
             self.seg_map[top:bottom, left:right] = changed.seg_map
+        if self.corners is not None and changed.corners is not None:
+            self.corners[index] = changed.corners[0] + (left, top)
         if self.masks is None or changed.masks is content.masks:
             return
         assert changed.masks is not None

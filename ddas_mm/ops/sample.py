@@ -30,6 +30,8 @@ class Sample:
         masks: None; (N, H, W) uint8 bitmaps; or N lists of polygons, each a float
             array (2k,) ``x0, y0, x1, y1, ...`` in pixels.
         seg_map: None or (H, W) integer class indices.
+        corners: None, or (N, 4, 2) float64 x and y of turned boxes, whose clipped hulls
+            ``boxes`` are.
 
     Raises:
         TypeError: The image is neither uint8 nor uint16.
@@ -40,6 +42,7 @@ class Sample:
     boxes: Boxes = field(default_factory=_no_boxes)
     masks: Array | Polygons | None = None
     seg_map: Array | None = None
+    corners: Array | None = None
 
     def __post_init__(self) -> None:
         image = self.image

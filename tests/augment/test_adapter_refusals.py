@@ -21,7 +21,7 @@ from tests.augment.samples import (
 )
 
 
-class RotatedBoxes:
+class EllipseBoxes:
     """As mmrotate's: (N, 5) in a tensor."""
 
     tensor = torch.zeros(1, 5)
@@ -30,7 +30,7 @@ class RotatedBoxes:
         return 1
 
 
-class QuadriBoxes(RotatedBoxes):
+class SphereBoxes(EllipseBoxes):
     tensor = torch.zeros(1, 8)
 
 
@@ -44,8 +44,8 @@ REFUSED = {
     'float64': ({'img': np.zeros((H, W, 3))}, 'arrays of uint8.*float64'),
     'tensor': ({'img': torch.zeros(3, H, W)}, 'Tensor.*before steps that.*pack'),
     'list of images': ({'img': [image_of()]}, r'arrays of uint8.*is list'),
-    'RotatedBoxes': ({'gt_bboxes': RotatedBoxes()}, 'boxes of type RotatedBoxes'),
-    'QuadriBoxes': ({'gt_bboxes': QuadriBoxes()}, 'boxes of type QuadriBoxes'),
+    'EllipseBoxes': ({'gt_bboxes': EllipseBoxes()}, 'boxes of type EllipseBoxes'),
+    'SphereBoxes': ({'gt_bboxes': SphereBoxes()}, 'boxes of type SphereBoxes'),
     'list of boxes': ({'gt_bboxes': [[0, 0, 1, 1]]}, 'boxes of type list'),
     'five columns': ({'gt_bboxes': np.zeros((1, 5))}, r'boxes of shape \(1, 5\)'),
     'keypoints': ({'gt_keypoints': np.zeros((1, 17, 3))}, "move 'gt_keypoints'"),
@@ -140,7 +140,7 @@ def test_an_operation_of_the_users_own_may_move_anything():
 def test_a_training_with_pixel_operations_takes_rotated_boxes():
     space = dict(table='detection', ops=('Invert', 'Identity'), depth=1)
     augment = DDASAugment(dict(space=space, total_prob=1.0))
-    boxes = RotatedBoxes()
+    boxes = EllipseBoxes()
     results = {'img': image_of(), 'gt_bboxes': boxes, 'gt_keypoints': np.zeros((1, 2))}
     done = [augment(dict(results)) for _ in range(20)]
     assert any((one['img'] == 255 - results['img']).all() for one in done)

@@ -1,5 +1,6 @@
 """Geometry against corners warped in float64, and pixels, boxes, masks in step."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ddas_mm.ops import Sample, apply_op, apply_to_sample, get_op, resolve_constants
+from ddas_mm.ops.geometry import rectangle_corners, smallest_rectangles
 
 _CONST = {'detection': resolve_constants('detection')}
 _CONST['classification'] = resolve_constants('classification', reference_side=None)
@@ -279,3 +281,21 @@ def test_colour_fill_is_given_in_rgb():
     )
     np.testing.assert_array_equal(out[0, -1], [3, 2, 1])  # BGR, as mm loads images
     np.testing.assert_array_equal(out[0, 0], [50, 50, 50])
+
+
+def test_smallest_rectangle_undoes_rectangle_corners():
+    rng = np.random.default_rng(0)
+    rectangles = rng.uniform([0, 0, 1, 1, -1.5], [99, 99, 60, 40, 1.5], (50, 5))
+    found = smallest_rectangles(rectangle_corners(rectangles))
+    np.testing.assert_allclose(found, rectangles, atol=1e-9)
+
+
+def test_smallest_rectangle_around_a_parallelogram_is_opencvs():
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        start, one, other = rng.uniform(-40, 40, (3, 2))
+        corners = np.array([start, start + one, start + one + other, start + other])
+        (x, y), (width, height), _ = cv2.minAreaRect(corners.astype(np.float32))
+        found = smallest_rectangles(corners[None])[0]
+        np.testing.assert_allclose(found[:2], (x, y), atol=1e-3)
+        np.testing.assert_allclose(found[2] * found[3], width * height, rtol=1e-4)
