@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from mmengine.model import BaseModule
@@ -32,6 +34,25 @@ HE_INIT = [
     {'type': 'Constant', 'val': 1, 'layer': ['BatchNorm2d']},
 ]
 """Initialisation by He et al."""
+
+
+def three_groups(
+    block: Callable[[int, int, int], nn.Module], number: int, channels: int
+) -> nn.Sequential:
+    """Return three groups of blocks; the first of the second and third halve the side.
+
+    Args:
+        block: Of input channels, output channels and stride.
+        number: Blocks of a group.
+        channels: Of the first group, which double in each; the input has 16.
+    """
+    blocks, before = [], 16
+    for group in range(3):
+        for index in range(number):
+            stride = 2 if group and not index else 1
+            blocks.append(block(before, channels * 2**group, stride))
+            before = channels * 2**group
+    return nn.Sequential(*blocks)
 
 
 class PreActBlock(nn.Module):
@@ -91,16 +112,9 @@ class WideResNet(BaseModule):
                 f'WideResNet.depth must be 6 n + 4 with n >= 1, but is {depth!r}'
             )
         self.stem = nn.Conv2d(3, 16, 3, padding=1, bias=False)
-        blocks: list[nn.Module] = []
-        channels = 16
-        for group in range(3):
-            out_channels = 16 * width * 2**group
-            for block in range((depth - 4) // 6):
-                stride = 2 if group and not block else 1
-                blocks.append(PreActBlock(channels, out_channels, stride, drop_rate))
-                channels = out_channels
-        self.blocks = nn.Sequential(*blocks)
-        self.norm = nn.BatchNorm2d(channels)
+        block = partial(PreActBlock, drop_rate=drop_rate)
+        self.blocks = three_groups(block, (depth - 4) // 6, 16 * width)
+        self.norm = nn.BatchNorm2d(64 * width)
 
     def forward(self, x: Tensor) -> tuple[Tensor]:
         """Return the last features, (N, 64 k, H / 4, W / 4), as a tuple."""

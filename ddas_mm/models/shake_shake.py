@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ddas_mm.errors import SettingError
-from ddas_mm.models.resnet import HE_INIT
+from ddas_mm.models.resnet import HE_INIT, three_groups
 from ddas_mm.registry import MODELS
 
 
@@ -135,15 +135,7 @@ class ShakeShake(BaseModule):
         self.stem = nn.Sequential(
             nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16)
         )
-        blocks = []
-        channels = 16
-        for group in range(3):
-            out_channels = base_channels * 2**group
-            for block in range((depth - 2) // 6):
-                stride = 2 if group and not block else 1
-                blocks.append(ShakeBlock(channels, out_channels, stride))
-                channels = out_channels
-        self.blocks = nn.Sequential(*blocks)
+        self.blocks = three_groups(ShakeBlock, (depth - 2) // 6, base_channels)
 
     def forward(self, x: Tensor) -> tuple[Tensor]:
         """Return the last features, (N, 4 base_channels, H / 4, W / 4), as a tuple."""
