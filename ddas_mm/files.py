@@ -5,11 +5,11 @@ from __future__ import annotations
 import glob
 import json
 import os
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from ddas_mm.errors import SettingError
 
@@ -22,18 +22,16 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
     What killed writers of the file have left beside it is removed.
     """
     path = Path(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
+    part = path.with_name(f'.{path.name}.{uuid4().hex}')
     try:
-        with os.fdopen(handle, 'w', encoding='utf-8') as file:
+        with part.open('w', encoding='utf-8') as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)
-        os.replace(name, path)
+        part.replace(path)
     except BaseException as error:
-        os.unlink(name)
+        with suppress(OSError):
+            part.unlink()
         if isinstance(error, OSError):  # of a full disk: tells no file by itself
             error.filename = str(path)
         raise

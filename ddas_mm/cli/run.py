@@ -25,7 +25,6 @@ from ddas_mm.cli.options import key_value, merge_options
 from ddas_mm.cli.parser import ToolParser
 from ddas_mm.cli.stop import Stopped, stoppable
 from ddas_mm.config import find_dicts, read_config, scope_of, set_data_root, type_name
-from ddas_mm.errors import SettingError
 from ddas_mm.outcome.emit import AUGMENT, HOOK
 from ddas_mm.policy import read_policy
 from ddas_mm.search.resume import newest_first, prepare_resume
@@ -107,11 +106,8 @@ def apply_train_arguments(config: Config, args: argparse.Namespace) -> None:
     if args.seed is not None:
         config.randomness = {**(config.get('randomness') or {}), 'seed': args.seed}
     if args.auto_scale_lr:
-        if 'base_batch_size' not in (config.get('auto_scale_lr') or {}):
-            raise SettingError(
-                '--auto-scale-lr needs auto_scale_lr.base_batch_size in the config'
-            )
-        config.auto_scale_lr.enable = True
+        scaling = config.get('auto_scale_lr') or {}  # MMEngine asks for the rest
+        config.auto_scale_lr = {**scaling, 'enable': True}
 
 
 def build_runner(config: Config) -> Runner:

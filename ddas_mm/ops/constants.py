@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 Colour = int | tuple[int, int, int]
@@ -77,7 +78,7 @@ class Constants:
         for name in CONSTANT_DEFAULTS[self.table]:
             if '_const' in name or name == 'cutout_max_pad_fraction':
                 value = getattr(self, name)
-                if not (isinstance(value, (int, float)) and 0 <= value < math.inf):
+                if not (isinstance(value, Real) and 0 <= float(value) < math.inf):
                     raise ValueError(f'{name} must be a number >= 0, but got {value!r}')
 
     @property

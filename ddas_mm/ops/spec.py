@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 from ddas_mm.ops.constants import Constants
 from ddas_mm.ops.kernels import (
@@ -56,17 +58,13 @@ class LevelMap:
         return self.start + self.direction * (int(change) if self.whole else change)
 
 
-def check_level(level: Level) -> None:
+def check_level(level: Any) -> None:
     """Refuse levels that no map can take.
 
     Raises:
         ValueError: ``level`` is negative, or no finite number.
     """
-    try:
-        valid = math.isfinite(level) and level >= 0
-    except TypeError:
-        valid = False
-    if not valid:
+    if not (isinstance(level, Real) and 0 <= float(level) < math.inf):
         raise ValueError(f'level must be a finite number >= 0, but got {level!r}')
 
 

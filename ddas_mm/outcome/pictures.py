@@ -9,13 +9,14 @@ import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 from matplotlib.patheffects import AbstractPathEffect, withStroke
@@ -110,7 +111,6 @@ LETTER = 7.2  # pixels that a letter takes at most, on average
 GAP = 8  # pixels around pictures
 LEAST_WIDTH = 400  # pixels of a sheet, for its heading
 SHAPE = 1.4  # width by height of a sheet, if the number of pictures allows
-Colours = list[tuple[float, float, float]]
 IGNORED = 255  # of segmentation maps
 OPACITY = 0.45
 
@@ -186,13 +186,17 @@ def draw_picture(axes: Axes, picture: Picture) -> None:
     sample = picture.sample
     height, width = sample.image.shape[:2]
     # Pixel i covers [i, i + 1): the coordinates of boxes and polygons.
-    extent = (0, width, height, 0)
+    show = partial(axes.imshow, extent=(0, width, height, 0), aspect='auto')
     axes.set_axis_off()
-    axes.imshow(sample.image, extent=extent, aspect='auto')
-    colours = [to_rgb(COLOURS[i % len(COLOURS)]) for i in picture.ids]
-    layer = _bitmaps(sample, colours)
-    if layer is not None:
-        axes.imshow(layer, extent=extent, aspect='auto', interpolation='nearest')
+    show(sample.image)
+    colours = [COLOURS[i % len(COLOURS)] for i in picture.ids]
+    layer = partial(show, alpha=OPACITY, interpolation='nearest', vmin=0)
+    if sample.seg_map is not None:
+        classes = np.ma.masked_equal(sample.seg_map, IGNORED) % len(COLOURS)
+        layer(classes, vmax=len(COLOURS) - 1, cmap=ListedColormap(COLOURS))
+    if isinstance(sample.masks, np.ndarray):
+        for mask, colour in zip(sample.masks, colours, strict=True):
+            layer(np.ma.masked_equal(mask, 0), vmax=1, cmap=ListedColormap([colour]))
     if isinstance(sample.masks, list):
         for parts, colour in zip(sample.masks, colours, strict=True):
             for points in parts:
@@ -204,22 +208,6 @@ def draw_picture(axes: Axes, picture: Picture) -> None:
         box.set(edgecolor=colour, linewidth=1.2)
         box.set_path_effects(outline)
         axes.add_patch(box)
-
-
-def _bitmaps(sample: Sample, colours: Colours) -> np.ndarray | None:
-    """(H, W, 4) float RGBA of segmentation map and bitmap masks, None without."""
-    bitmaps = isinstance(sample.masks, np.ndarray)
-    if sample.seg_map is None and not bitmaps:
-        return None
-    layer = np.zeros((*sample.image.shape[:2], 4), np.float32)
-    if sample.seg_map is not None:
-        palette = np.array([to_rgb(colour) for colour in COLOURS], np.float32)
-        layer[..., :3] = palette[sample.seg_map % len(palette)]
-        layer[..., 3] = OPACITY * (sample.seg_map != IGNORED)
-    if isinstance(sample.masks, np.ndarray):
-        for mask, colour in zip(sample.masks, colours, strict=True):
-            layer[mask > 0] = (*colour, OPACITY)
-    return layer
 
 
 DRAWS = 20  # draws per candidate until one shows
@@ -316,10 +304,7 @@ def shown_candidates(schedule: PolicySchedule) -> tuple[list[int], list[int]]:
 
 
 def draw_gallery(
-    examples: Examples,
-    schedule: PolicySchedule,
-    number: int = 2,
-    seed: int = 0,
+    examples: Examples, schedule: PolicySchedule, number: int = 2, seed: int = 0
 ) -> Gallery:
     """Draw the best and the worst candidates on a few images.
 

@@ -44,21 +44,20 @@ Results = dict[str, dict[int, dict[str, Any]]]  # of a config's name and a seed
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = ToolParser(__doc__)
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         'configs',
         nargs='+',
         metavar='[NAME=]CONFIG',
         help='training configs; NAME is what the table calls one (the file name)',
     )
-    parser.add_argument(
-        '--metric', help=f'what to compare (default: {" or ".join(HEADLINE)})'
-    )
-    parser.add_argument(
+    add('--metric', help=f'what to compare (default: {" or ".join(HEADLINE)})')
+    add(
         '--baseline',
         metavar='NAME',
         help='what the others are compared with, seed by seed (default: the first)',
     )
-    parser.add_argument(
+    add(
         '--launcher',
         metavar='COMMAND',
         help='starts the tools, with {tool}, {config}, {name} and {work_dir} filled '
