@@ -159,15 +159,11 @@ def run_tool(main: Callable[[], None]) -> None:
                 print(f'{Path(sys.argv[0]).name}: error: {line}', file=sys.stderr)
             sys.exit(2)
         finally:
-            _leave_group()
-
-
-def _leave_group() -> None:
-    if torch.distributed.is_initialized():
-        # The network's wrapper keeps the group, and so the group's threads, alive.
-        # Those that Python's own end meets may abort the process.
-        gc.collect()
-        torch.distributed.destroy_process_group()
+            if torch.distributed.is_initialized():
+                # The network's wrapper keeps the group, and so its threads, alive.
+                # Those that Python's own end meets may abort the process.
+                gc.collect()
+                torch.distributed.destroy_process_group()
 
 
 def run(config: Config) -> None:

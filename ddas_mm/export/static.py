@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from ddas_mm.augment.candidates import CandidateOps
 from ddas_mm.errors import SettingError
 from ddas_mm.export.targets import Call, Effect, calls_of
-from ddas_mm.ops import resolve_constants
 from ddas_mm.policy import PolicyRow, PolicySchedule
 
 SIZE = {'detection': (640, 480), 'classification': (32, 32)}
@@ -107,11 +107,8 @@ def export_policy(
     """
     space = policy.space
     size = size or SIZE.get(space.table, (640, 480))
-    try:
-        constants = resolve_constants(space.table, **space.constants)
-        effects = [Effect.of(one, constants, size) for one in space.candidates]
-    except ValueError as error:
-        raise SettingError(f'the policy cannot be exported: {error}') from None
+    ops = CandidateOps(space)
+    effects = [Effect.of(*one, ops.constants, size) for one in ops.candidates]
     choices, missing, notes = [], {}, {}
     probs = policy.op_probs[-1].tolist()
     for label, effect, prob in zip(space.labels, effects, probs, strict=True):

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ddas_mm.ops import Constants, get_op
+from ddas_mm.ops import Constants, OpSpec
 
+Size = tuple[int, int]
 PLAIN = ('AutoContrast', 'Equalize', 'Invert')  # of equal names everywhere
 FACTORS = ('Color', 'Contrast', 'Brightness', 'Sharpness')  # 1 leaves the image alone
 
@@ -29,17 +30,14 @@ class Effect:
     argument: float
     signed: bool
     constants: Constants
-    size: tuple[int, int]
+    size: Size
 
     @classmethod
-    def of(
-        cls, candidate: tuple[str, Any], constants: Constants, size: tuple[int, int]
-    ) -> Effect:
-        """Return what a candidate of a policy does."""
-        name, level = candidate
-        spec = get_op(constants.table, name)
+    def of(cls, spec: OpSpec, level: Any, constants: Constants, size: Size) -> Effect:
+        """Return what a row of the table does at a level."""
         argument = spec.level_map(level, constants) if spec.level_map else 0
-        return cls(name.removesuffix('_BBox'), argument, spec.signed, constants, size)
+        name = spec.name.removesuffix('_BBox')
+        return cls(name, argument, spec.signed, constants, size)
 
     def fraction(self, axis: int) -> float:
         """Return a shift or a side as a share of the image's width (0) or height (1).

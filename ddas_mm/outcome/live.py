@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -48,26 +49,23 @@ class LiveView:
         visualizer, epoch = runner.visualizer, len(schedule)
         labels, probs = schedule.space.labels, schedule.op_probs[-1].tolist()
         curves = {f'p_o/{k}': prob for k, prob in zip(labels, probs, strict=True)}
-        self._try(runner, 'curves', lambda: visualizer.add_scalars(curves, epoch))
-
-        def send_curves() -> None:
-            figure = plot(partial(draw_op_probs, schedule=schedule))
-            visualizer.add_image('op_probs', pixels(figure), epoch)
-
-        def send_candidates() -> None:
-            examples = Examples(runner.train_loop.dataloader.dataset.dataset)
-            figure = candidates_figure(schedule, examples)
-            visualizer.add_image('candidates', pixels(figure), epoch)
-
+        with self._told_once(runner, 'curves'):
+            visualizer.add_scalars(curves, epoch)
         every, last = self.image_interval, epoch == runner.max_epochs
         if every and (epoch % every == 0 or last):
             # No slash in these names: LocalVisBackend makes file names of them.
-            self._try(runner, 'images of curves', send_curves)
-            self._try(runner, 'images of candidates', send_candidates)
+            with self._told_once(runner, 'images of curves'):
+                figure = plot(partial(draw_op_probs, schedule=schedule))
+                visualizer.add_image('op_probs', pixels(figure), epoch)
+            with self._told_once(runner, 'images of candidates'):
+                examples = Examples(runner.train_loop.dataloader.dataset.dataset)
+                figure = candidates_figure(schedule, examples)
+                visualizer.add_image('candidates', pixels(figure), epoch)
 
-    def _try(self, runner: Runner, what: str, send: Callable[[], None]) -> None:
+    @contextmanager
+    def _told_once(self, runner: Runner, what: str) -> Iterator[None]:
         try:
-            send()
+            yield
         except Exception as error:  # whatever it is, the search is worth more
             if what not in self._failed:
                 runner.logger.warning(
