@@ -1,4 +1,4 @@
-"""What the command line tools share: arguments, config, launch, errors."""
+"""What commands share: arguments, config, start, what a refused start takes back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,15 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ddas_mm.cli.checks import FirstLook, check_any_run, check_config
-from ddas_mm.cli.leftovers import nothing_left_on_error
 from ddas_mm.cli.messages import causes_named, sentence_of
 from ddas_mm.cli.options import key_value, merge_options
 from ddas_mm.cli.parser import ToolParser
 from ddas_mm.cli.stop import Stopped, stoppable
 from ddas_mm.config import find_dicts, read_config, scope_of, set_data_root, type_name
+from ddas_mm.errors import SettingError
 from ddas_mm.outcome.emit import AUGMENT, HOOK
 from ddas_mm.policy import read_policy
-from ddas_mm.search.resume import newest_first, prepare_resume
+from ddas_mm.search.resume import is_checkpoint, newest_first, prepare_resume
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -181,6 +182,48 @@ def run(config: Config) -> None:
         except Stopped:
             runner.visualizer.close()  # what it has not written or sent yet
             raise
+
+
+WRITING = os.O_WRONLY | os.O_RDWR
+# Python's audit events that make a file or folder, and where its path stands in them.
+MAKING = {'open': 0, 'os.mkdir': 0, 'os.rename': 1}
+
+
+@contextmanager
+def nothing_left_on_error(folder: str) -> Iterator[None]:
+    """Remove what a start that fails by a setting has written into the work_dir.
+
+    What is written there meanwhile by other processes stays: Python tells what this one
+    makes through an audit hook, which cannot be taken away again.
+    """
+    made: list[Path] = []
+    work_dir, ended = Path(os.path.abspath(folder)), False
+
+    def note(event: str, arguments: tuple[Any, ...]) -> None:
+        if ended or event not in MAKING:
+            return
+        path = arguments[MAKING[event]]
+        reading = event == 'open' and not arguments[2] & WRITING
+        if reading or isinstance(path, int):  # a file that is open already
+            return
+        path = Path(os.path.abspath(os.fsdecode(path)))
+        if path.is_relative_to(work_dir) and not os.path.lexists(path):
+            made.append(path)
+
+    sys.addaudithook(note)
+    try:
+        yield
+    except SettingError:
+        ended = True
+        # else it had started, and what was done is worth keeping
+        if not any(path.name == 'policy.json' or is_checkpoint(path) for path in made):
+            for path in sorted(made, reverse=True):  # what is in a folder before it
+                with suppress(OSError):  # a folder in which others have written
+                    folders = path.is_dir() and not path.is_symlink()
+                    path.rmdir() if folders else path.unlink()
+        raise
+    finally:
+        ended = True
 
 
 def _complete_loaders(config: Config) -> None:

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from ddas_mm.cli.leftovers import nothing_left_on_error
+from ddas_mm.cli.run import nothing_left_on_error
 from ddas_mm.errors import SearchFailed, SettingError
 
 
