@@ -188,9 +188,8 @@ def _in_float32(function: Callable[..., Any]) -> Callable[..., Any]:
             copies.append((value, value.float()))
             return copies[-1][1]
 
-        values = [widened(value) for value in args]
         named = {name: widened(value) for name, value in kwargs.items()}
-        result = function(*values, **named)
+        result = function(*map(widened, args), **named)
         for given, copy in copies:
             # which are results is not known; .data: autograd need not hear of it
             given.data.copy_(copy)

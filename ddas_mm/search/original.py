@@ -38,11 +38,11 @@ class Probes:
     """A few images on their way through a pipeline.
 
     Args:
-        infos: Their annotations, as a data set gives them to its pipeline.
+        samples: What its first step is given: annotations, from a data set.
     """
 
-    def __init__(self, infos: Iterable[dict[str, Any]]) -> None:
-        self.samples: list[Any] = list(infos)
+    def __init__(self, samples: Iterable[Any]) -> None:
+        self.samples = list(samples)
 
     def show_random(self, step: Step) -> bool:
         """Return whether a step is random, as far as these images tell.
@@ -51,11 +51,14 @@ class Probes:
         the images as they are: others, or other draws, might be changed.
         """
         # to read a large file takes longest
-        return not isinstance(step, LOADING) and (self._vary(step) or self._hide(step))
+        return not isinstance(step, LOADING) and (self.vary(step) or self._hide(step))
 
-    def _vary(self, step: Step) -> bool:
-        # Every run begins with other global generators; those of the step's own, as
-        # albumentations has them, go on by themselves.
+    def vary(self, step: Step) -> bool:
+        """Return whether a step makes something else of an image each time.
+
+        Every run begins with other global generators; those of the step's own, as
+        albumentations has them, go on by themselves.
+        """
         first: list[bytes] = []
         for run in range(RUNS):
             seed_generators(PROBE, run)
@@ -189,7 +192,6 @@ def telling_images(
 
 
 FEW = 8  # images whose sizes are compared
-BATCH_RUNS = 4  # of what acts, if at all, in every mini-batch
 
 
 def drop_batch_augments(module: nn.Module) -> list[str]:
@@ -222,15 +224,14 @@ def check_val_batches(module: Any, loader: DataLoader) -> None:
         SettingError: If they have sizes that cannot be stacked, or the preprocessor
             draws random numbers.
     """
-    several = loader.batch_sampler.batch_size > 1
-    indices = telling_images(loader.dataset, FEW if several else 1)
-    samples = [loader.dataset[i] for i in indices]
+    count = FEW if loader.batch_sampler.batch_size > 1 else 1
+    samples = [loader.dataset[i] for i in telling_images(loader.dataset, count)]
 
     def preprocess(some: list[Any]) -> Any:
-        return module.data_preprocessor(loader.collate_fn(copy.deepcopy(some)), True)
+        return module.data_preprocessor(loader.collate_fn(some), True)
 
     try:
-        preprocess(samples)
+        preprocess(copy.deepcopy(samples))
     except RuntimeError as error:
         if 'equal size' not in str(error):
             raise
@@ -241,11 +242,7 @@ def check_val_batches(module: Any, loader: DataLoader) -> None:
             f'({", ".join(sizes)}); set train_cfg.policy_dataloader.batch_size=1, or '
             'train_cfg.policy_dataloader.dataset.pipeline to steps that give one size'
         ) from error
-    made = set()
-    for run in range(BATCH_RUNS):
-        seed_generators(PROBE, run)
-        made.add(content_of(preprocess(samples[:2])))
-    if len(made) > 1:
+    if Probes([samples[:2]]).vary(preprocess):
         raise SettingError(
             f'model.data_preprocessor of type {type(module.data_preprocessor).__name__}'
             ' changes mini-batches at random, those of S_val too, which is kept as '
