@@ -104,9 +104,8 @@ class ImageCounts:
     def add(self, augmented: bool) -> None:
         """Count one image of the calling worker."""
         worker = get_worker_info()
-        row = self._counts[0 if worker is None else worker.id % MAX_WORKERS + 1]
-        row[0] += 1
-        row[1] += int(augmented)
+        row = 0 if worker is None else worker.id % MAX_WORKERS + 1
+        self._counts[row] += torch.tensor([1, int(augmented)])
 
     def take(self) -> torch.Tensor:
         """Return (2,) int64: images seen and augmented since the last call."""

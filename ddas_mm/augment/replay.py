@@ -196,11 +196,11 @@ def _prepare_workers(loop: IterBasedTrainLoop) -> None:
     sampler = getattr(loader.batch_sampler, 'sampler', None)
     if isinstance(sampler, InfiniteSampler):  # its one stream ended with its reader
         sampler.indices = sampler._indices_of_rank()
-    # A resumed loop skips the mini-batches it has had, where the sampler is able to,
-    # or is told not to look back; or else it loads them once more.
-    told = getattr(loop, 'fast_forward_on_resume', False)
-    skips = told or hasattr(loader.sampler, 'skip')
     if loader.num_workers > 0:
+        # A resumed loop skips the mini-batches it has had, where the sampler is able
+        # to, or is told not to look back; or else it loads them once more.
+        forgets = getattr(loop, 'fast_forward_on_resume', False)
+        skips = forgets or hasattr(loader.sampler, 'skip')
         number_batches(loader, loop.iter if skips else 0)
 
 

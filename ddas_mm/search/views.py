@@ -67,6 +67,10 @@ class Chosen:
         return bisect.bisect_right(self._ends, self.indices[index])
 
 
+class UnusableImage(Exception):
+    """A pipeline gives nothing for an image; says behind what."""
+
+
 class ViewDataset(Chosen):
     """S_train as views: each item is ``D_0 .. D_L`` of one image.
 
@@ -99,9 +103,10 @@ class ViewDataset(Chosen):
         rng = np.random.default_rng([self.seed, streams.REFETCH, epoch, index])
         unusable: Counter[str] = Counter()
         for _ in range(MAX_REFETCH):
-            views = self._views(index, item, unusable)
-            if views is not None:
-                return policies, views
+            try:
+                return policies, self._views(index, item)
+            except UnusableImage as error:
+                unusable[str(error)] += 1
             index = int(rng.integers(len(self)))
         counts = ', '.join(f'{n} times {policy}' for policy, n in unusable.items())
         raise SearchFailed(
@@ -115,16 +120,13 @@ class ViewDataset(Chosen):
         """Return an image as ``D_0`` has it."""
         return self[ViewIndex(index, epoch, [])][1][0]
 
-    def _views(
-        self, index: int, item: ViewIndex, unusable: Counter[str]
-    ) -> list[Any] | None:
+    def _views(self, index: int, item: ViewIndex) -> list[Any]:
         leaf, seed, key = self._leaf(index), self.seed, (item.epoch, index)
         with generators_kept():
             seed_generators(seed, streams.HEAD, *key)
             loaded = self.heads[leaf](self.get_data_info(index))
             if loaded is None:
-                unusable['before any policy'] += 1
-                return None
+                raise UnusableImage('before any policy')
             views = []
             for view, policy in enumerate([[], *item.policies]):
                 results = copy.deepcopy(loaded)
@@ -134,8 +136,7 @@ class ViewDataset(Chosen):
                 seed_generators(seed, streams.TAIL, *key, 0 if self.paired else view)
                 packed = self.tails[leaf](results)
                 if packed is None:
-                    unusable[self._told(policy, loaded['img'].shape[:2])] += 1
-                    return None
+                    raise UnusableImage(self._told(policy, loaded['img'].shape[:2]))
                 views.append(packed)
         return views
 
