@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -124,9 +125,6 @@ class NumberedBatch:
         ProgressClock.batch = self.number
         return iter(self.indices)
 
-    def __len__(self) -> int:
-        return len(self.indices)
-
 
 class NumberedBatches:
     """A batch sampler that numbers its mini-batches, from one pass to the next.
@@ -137,12 +135,10 @@ class NumberedBatches:
     """
 
     def __init__(self, batches: Any, first: int) -> None:
-        self.batches, self.next = batches, first
+        self.batches, self.numbers = batches, count(first)
 
     def __iter__(self) -> Iterator[NumberedBatch]:
-        for batch in self.batches:
-            self.next += 1
-            yield NumberedBatch(batch, self.next - 1)
+        return map(NumberedBatch, self.batches, self.numbers)
 
     def __len__(self) -> int:
         return len(self.batches)

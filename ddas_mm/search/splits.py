@@ -18,6 +18,7 @@ from ddas_mm.errors import SettingError, check_keys, typed
 from ddas_mm.files import read_json, write_atomically
 
 PER_CLASS = ('num_classes', 'train_per_class', 'val_per_class')
+VAL_DATASET = 'train_cfg.policy_dataloader.dataset'
 Size = Annotated[int, Meta(ge=1)]
 
 
@@ -93,9 +94,6 @@ def choose(
         num_train = proxy.num_train or max(size - num_val, 1)
         first, second = split_indices(size, num_train, num_val, seed, labels)
     return [images[i] for i in first], [val_images[i] for i in second]
-
-
-VAL_DATASET = 'train_cfg.policy_dataloader.dataset'
 
 
 def split_indices(
