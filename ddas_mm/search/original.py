@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import io
 import pickle
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import mmcv.transforms
@@ -34,61 +34,17 @@ SEQUENCES = (mmengine.dataset.Compose, mmcv.transforms.Compose)
 Step = Callable[[Any], Any]
 
 
-class Probes:
-    """A few images on their way through a pipeline.
-
-    Args:
-        samples: What its first step is given: annotations, from a data set.
-    """
-
-    def __init__(self, samples: Iterable[Any]) -> None:
-        self.samples = list(samples)
-
-    def show_random(self, step: Step) -> bool:
-        """Return whether a step is random, as far as these images tell.
-
-        It makes something else of them each time, or draws random numbers, but leaves
-        the images as they are: others, or other draws, might be changed.
-        """
-        # to read a large file takes longest
-        return not isinstance(step, LOADING) and (self.vary(step) or self._hide(step))
-
-    def vary(self, step: Step) -> bool:
-        """Return whether a step makes something else of an image each time.
-
-        Every run begins with other global generators; those of the step's own, as
-        albumentations has them, go on by themselves.
-        """
-        first: list[bytes] = []
-        for run in range(RUNS):
-            seed_generators(PROBE, run)
-            made = [content_of(step(copy.deepcopy(s))) for s in self.samples]
-            first = first or made
-            if made != first:
-                return True
-        return False
-
-    def _hide(self, step: Step) -> bool:
-        state = content_of(generator_states())
-        made = [step(copy.deepcopy(s)) or s for s in self.samples]
-        old, new = ([s.get('img') for s in part] for part in (self.samples, made))
-        stay = content_of(old) == content_of(new)
-        return stay and (_draws(step) or content_of(generator_states()) != state)
-
-    def go_through(self, step: Step) -> None:
-        """Leave the step behind; images that it gives nothing for are gone."""
-        self.samples = [s for s in map(step, self.samples) if s is not None]
-
-
 @generators_kept()
-def without_random_steps(pipeline: Any, probes: Probes) -> tuple[list[Step], list[str]]:
+def without_random_steps(
+    pipeline: Any, samples: Sequence[Any]
+) -> tuple[list[Step], list[str]]:
     """Return a pipeline's steps without DDASAugment and random ones, and their names.
 
     Where a wrapper holds random steps, only these are taken out of it.
 
     Args:
         pipeline: A Compose; left as it is.
-        probes: Images to try its steps on.
+        samples: What its first step is given of a few images, to try the steps on.
     """
     kept: list[Step] = []
     names = []
@@ -96,14 +52,49 @@ def without_random_steps(pipeline: Any, probes: Probes) -> tuple[list[Step], lis
         if isinstance(step, DDASAugment):
             continue
         settled = [step]
-        if probes.show_random(step):
-            settled = _without_random_parts(step, probes)
+        if is_random(step, samples):
+            settled = _without_random_parts(step, samples)
             wrapped = getattr(step, 't', step)  # of torchvision
             names.append(type(wrapped).__name__)
-        for part in settled:
-            probes.go_through(part)
+        for part in settled:  # images that it gives nothing for are gone
+            samples = [made for made in map(part, samples) if made is not None]
         kept += settled
     return kept, names
+
+
+def is_random(step: Step, samples: Sequence[Any]) -> bool:
+    """Return whether a step is random, as far as a few samples tell.
+
+    It makes something else of them each time, or draws random numbers, but leaves the
+    images as they are: others, or other draws, might be changed.
+    """
+    if isinstance(step, LOADING):  # to read a large file takes longest
+        return False
+    return varies(step, samples) or _hides(step, samples)
+
+
+def varies(step: Step, samples: Sequence[Any]) -> bool:
+    """Return whether a step makes something else of a sample each time.
+
+    Every run begins with other global generators; those of the step's own, as
+    albumentations has them, go on by themselves.
+    """
+    first: list[bytes] = []
+    for run in range(RUNS):
+        seed_generators(PROBE, run)
+        made = [content_of(step(copy.deepcopy(sample))) for sample in samples]
+        first = first or made
+        if made != first:
+            return True
+    return False
+
+
+def _hides(step: Step, samples: Sequence[Any]) -> bool:
+    state = content_of(generator_states())
+    made = [step(copy.deepcopy(sample)) or sample for sample in samples]
+    old, new = ([sample.get('img') for sample in part] for part in (samples, made))
+    stay = content_of(old) == content_of(new)
+    return stay and (_draws(step) or content_of(generator_states()) != state)
 
 
 def content_of(value: Any) -> bytes:
@@ -128,25 +119,23 @@ def _draws(step: Step) -> bool:
     return bool(getattr(step, '_methods_with_randomness', None))  # mmcv's mark
 
 
-def _without_random_parts(step: Step, probes: Probes) -> list[Step]:
+def _without_random_parts(step: Step, samples: Sequence[Any]) -> list[Step]:
     """Return a copy of a wrapper without what is random in it, or nothing."""
     root: list[Step] = []
 
-    def is_random() -> bool:
+    def fails() -> bool:
         try:
-            return probes.show_random(root[0])
+            return is_random(root[0], samples)
         except Exception:  # it cannot do without some of its parts
             return True
 
-    _fill(root, [copy.deepcopy(step)], is_random)
-    while root and is_random():  # a part that acts rarely had escaped
-        _fill(root, [root.pop()], is_random)
+    _fill(root, [copy.deepcopy(step)], fails)
+    while root and fails():  # a part that acts rarely had escaped
+        _fill(root, [root.pop()], fails)
     return root
 
 
-def _fill(
-    parts: list[Step], candidates: list[Step], is_random: Callable[[], bool]
-) -> None:
+def _fill(parts: list[Step], candidates: list[Step], fails: Callable[[], bool]) -> None:
     """Put into a list, and into lists within, the parts that leave all as it was."""
     for part in candidates:
         # where a wrapper draws itself which parts to run, each of them may act rarely
@@ -155,11 +144,11 @@ def _fill(
         for each in inner:
             each.clear()
         parts.append(part)
-        if is_random():
+        if fails():
             parts.pop()
             continue
         for each, content in zip(inner, held, strict=True):
-            _fill(each, content, is_random)
+            _fill(each, content, fails)
 
 
 def _part_lists(step: Any) -> list[list[Step]]:
@@ -242,7 +231,7 @@ def check_val_batches(module: Any, loader: DataLoader) -> None:
             f'({", ".join(sizes)}); set train_cfg.policy_dataloader.batch_size=1, or '
             'train_cfg.policy_dataloader.dataset.pipeline to steps that give one size'
         ) from error
-    if Probes([samples[:2]]).vary(preprocess):
+    if varies(preprocess, [samples[:2]]):
         raise SettingError(
             f'model.data_preprocessor of type {type(module.data_preprocessor).__name__}'
             ' changes mini-batches at random, those of S_val too, which is kept as '

@@ -22,6 +22,7 @@ from ddas_mm.randomness import generators_kept, seed_generators
 from ddas_mm.search import original
 
 MAX_REFETCH = 1000
+TRIED = 4  # images of a data set, on each step of its pipeline
 
 
 class ViewIndex(NamedTuple):
@@ -181,27 +182,24 @@ class ValidationDataset(Chosen):
         super().__init__(dataset, indices)
         self.seed, self.as_given = seed, as_given
         self.left_out: list[str] = []
-        self.pipelines = [
-            self._original(leaf.pipeline, number)
-            for number, leaf in enumerate(leaf_datasets(dataset))
-        ]
+        self.pipelines = []
+        for number, leaf in enumerate(leaf_datasets(dataset)):
+            mine = [i for i in range(len(self)) if self._leaf(i) == number]
+            some = original.telling_images(self, TRIED, mine)
+            infos = list(map(self.get_data_info, some))
+            steps, left_out = original.without_random_steps(leaf.pipeline, infos)
+            self.left_out += [name for name in left_out if name not in self.left_out]
+            self.pipelines.append(Compose(steps))
+        if as_given and self.left_out:
+            raise SettingError(
+                'train_cfg.policy_dataloader.dataset.pipeline draws random numbers in '
+                f'{", ".join(self.left_out)}, but S_val is kept as original; take them '
+                'out'
+            )
 
     def plain(self, index: int) -> Any:
         """Return an image."""
         return self[index]
-
-    def _original(self, pipeline: Compose, leaf: int) -> Compose:
-        mine = [i for i in range(len(self)) if self._leaf(i) == leaf]
-        some = original.telling_images(self, 4, mine)
-        probes = original.Probes(map(self.get_data_info, some))
-        steps, left_out = original.without_random_steps(pipeline, probes)
-        if self.as_given and left_out:
-            raise SettingError(
-                'train_cfg.policy_dataloader.dataset.pipeline draws random numbers in '
-                f'{", ".join(left_out)}, but S_val is kept as original; take them out'
-            )
-        self.left_out += [name for name in left_out if name not in self.left_out]
-        return Compose(steps)
 
     def __getitem__(self, index: int) -> Any:
         with generators_kept():
