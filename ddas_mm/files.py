@@ -16,16 +16,16 @@ from ddas_mm.errors import SettingError
 STALE = 600.0  # seconds after which nobody is writing a temporary file any more
 
 
-def write_atomically(path: str | os.PathLike[str], text: str) -> None:
-    """Replace a text file so that a reader or a kill never meets half of it.
+def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Replace a file so that a reader or a kill never meets half of it.
 
     What killed writers of the file have left beside it is removed.
     """
     path = Path(path)
     part = path.with_name(f'.{path.name}.{uuid4().hex}')
     try:
-        with part.open('w', encoding='utf-8') as file:
-            file.write(text)
+        with part.open('wb') as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ddas_mm.augment.replay import Replay
-from ddas_mm.errors import check_integer, check_kind
-from ddas_mm.outcome.emit import Emitter, find_retrain_config
+from ddas_mm.errors import SettingError, check_integer, check_kind
+from ddas_mm.files import write_atomically
+from ddas_mm.outcome.emit import Emitter, find_retrain_config, notes
 from ddas_mm.outcome.live import LiveView
 from ddas_mm.outcome.plots import plot_policy
 from ddas_mm.outcome.record import gpu_hours, search_record
 from ddas_mm.outcome.report import report_search
-from ddas_mm.policy import PolicySchedule, write_policy
+from ddas_mm.policy import PolicySchedule, select_candidates, write_policy
+from ddas_mm.policy.effects import EMITTED, verdict_line
 from ddas_mm.registry import HOOKS
 from ddas_mm.search.loop import DDASLoop
 from ddas_mm.search.resume import check_fits
@@ -35,8 +39,9 @@ class DDASHook(Hook):
     """The companion of ``ddas_mm.DDASLoop`` and of ``ddas_mm.DDASAugment``.
 
     In a search it takes a snapshot of the policy after every epoch, writes
-    ``policy.json``, ``ddas_policy.py`` and ``retrain_<name>.py`` each time, and plots
-    and ``report.html`` at the end. In a training it tells DDASAugment's workers how
+    ``policy.json``, ``ddas_policy.py`` and ``retrain_<name>.py`` each time, with
+    ``effects.npz`` (policies and alignments of every step that counted), and plots and
+    ``report.html`` at the end. In a training it tells DDASAugment's workers how
     far the training is, and logs which row of the policy is active.
 
     Args:
@@ -48,6 +53,10 @@ class DDASHook(Hook):
         image_interval: Search epochs between images of the policy that go to the
             visualizer's backends, the last epoch's too; 0 for none. The curves of
             ``p_o`` go there in any case.
+        emit: Which candidates the emitted configs hold: ``'learned'``, all with their
+            probabilities; ``'without_harmful'``, all but those that significantly
+            harm; ``'helpful'``, those that significantly help. ``policy.json`` holds
+            what was learned in any case.
 
     Examples:
         >>> custom_hooks = [
@@ -63,6 +72,7 @@ class DDASHook(Hook):
         retrain: str | None = None,
         data_root: str | None = None,
         image_interval: int = 0,
+        emit: str = 'learned',
     ) -> None:
         self.smooth = check_integer('DDASHook.smooth (F_s)', smooth, 1)
         for name, text in (('retrain', retrain), ('data_root', data_root)):
@@ -70,6 +80,10 @@ class DDASHook(Hook):
                 check_kind(f'DDASHook.{name}', text, str)
         self.retrain, self.data_root = retrain, data_root
         self.live = LiveView(image_interval)
+        if emit not in list(EMITTED):
+            choices = ', '.join(map(repr, EMITTED))
+            raise SettingError(f'DDASHook.emit must be {choices}, but is {emit!r}')
+        self.emit = emit
         self._part = Hook()  # does nothing
 
     def before_run(self, runner: Runner) -> None:
@@ -99,7 +113,7 @@ class SearchResults(Hook):
     """
 
     def __init__(self, runner: Runner, hook: DDASHook) -> None:
-        self._smooth, self._live = hook.smooth, hook.live
+        self._smooth, self._live, self._emit = hook.smooth, hook.live, hook.emit
         self._emitter = Emitter()
         if hook.retrain is not None:
             path = find_retrain_config(hook.retrain, runner.cfg.filename)
@@ -120,13 +134,18 @@ class SearchResults(Hook):
         runner.train_loop.take_snapshot()
         schedule = self._schedule(runner)
         if runner.rank == 0:
-            self._write(schedule, Path(runner.work_dir))
+            file = io.BytesIO()
+            np.savez_compressed(file, **runner.train_loop.step_log.history)
+            folder = Path(runner.work_dir)
+            write_atomically(folder / 'effects.npz', file.getvalue())
+            self._write(schedule, folder)
             self._live.show(runner, schedule)
         runner.logger.info(
             f'DDAS epoch {runner.epoch + 1} of {runner.max_epochs}: '
             f'p_tp {schedule.total_prob_raw[-1]:.4f}, '
             + ', '.join(f'{name} {prob:.4f}' for name, prob in schedule.top(-1, 5))
         )
+        runner.logger.info(f'DDAS effects: {verdict_line(schedule.search["effects"])}')
 
     def after_train(self, runner: Runner) -> None:
         """Emit what the search has found, with plots and a report."""
@@ -135,6 +154,8 @@ class SearchResults(Hook):
         schedule, folder = self._schedule(runner), Path(runner.work_dir)
         written = self._write(schedule, folder) + plot_policy(schedule, folder)
         written += report_search(runner, schedule)
+        for note in notes(self._emitted(schedule)):
+            runner.logger.warning(note)
         runner.logger.info(
             'DDAS search done: ' + ', '.join(str(path) for path in written)
         )
@@ -152,7 +173,12 @@ class SearchResults(Hook):
 
     def _write(self, schedule: PolicySchedule, folder: Path) -> list[Path]:
         write_policy(schedule, folder / 'policy.json')
-        return [folder / 'policy.json', *self._emitter.write(schedule, folder)]
+        emitted = self._emitter.write(self._emitted(schedule), folder)
+        return [folder / 'policy.json', *emitted]
+
+    def _emitted(self, schedule: PolicySchedule) -> PolicySchedule:
+        verdicts = [effect['verdict'] for effect in schedule.search['effects']]
+        return select_candidates(schedule, verdicts, self._emit)
 
     def _schedule(self, runner: Runner) -> PolicySchedule:
         loop = runner.train_loop

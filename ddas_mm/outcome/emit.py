@@ -12,6 +12,7 @@ from ddas_mm.config import config_text, find_dicts, read_config, set_data_root
 from ddas_mm.errors import SettingError
 from ddas_mm.files import write_atomically
 from ddas_mm.policy import PolicySchedule, policy_to_dict
+from ddas_mm.policy.effects import doubts
 
 DIGITS = 6
 # MMEngine drops names that begin so: the policy stands once in the parsed config.
@@ -82,18 +83,30 @@ class Emitter:
     def write(self, schedule: PolicySchedule, folder: Path) -> list[Path]:
         """Write the policy that was found so far into a folder; return the files."""
         files = [folder / 'ddas_policy.py']
-        write_atomically(files[0], INHERIT + policy_source(schedule))
+        remarks = ''.join(f'# {note}\n' for note in notes(schedule))
+        write_atomically(files[0], INHERIT + remarks + policy_source(schedule))
         if self._name:
             files.append(folder / self._name)
             policy = policy_source(schedule, POLICY_NAME)
-            write_atomically(files[1], f'{RETRAIN}{policy}\n{self._text}')
+            write_atomically(files[1], f'{RETRAIN}{remarks}{policy}\n{self._text}')
         return files
+
+
+def notes(schedule: PolicySchedule) -> list[str]:
+    """Return what to know before a policy is used, a sentence each."""
+    found = doubts(schedule.search.get('effects', ()))
+    if not schedule.total_prob.any():
+        found.append('No candidate is left in this policy: it augments no image.')
+    return found
 
 
 def policy_source(schedule: PolicySchedule, name: str = 'ddas_policy') -> str:
     """Return the policy as one config variable, a row of probabilities per line."""
     lines = [f'{name} = dict(']
-    for key, value in policy_to_dict(schedule).items():
+    policy = policy_to_dict(schedule)
+    # long, and nothing that a training asks for
+    policy['search'] = {k: v for k, v in policy['search'].items() if k != 'effects'}
+    for key, value in policy.items():
         if key in ('op_probs', 'candidates'):
             rows = [f'        {_literal(row)},' for row in value]
             lines += [f'    {key}=[', *rows, '    ],']

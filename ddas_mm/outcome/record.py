@@ -12,6 +12,7 @@ import torch
 from mmengine.runner import Runner
 
 import ddas_mm
+from ddas_mm.policy.effects import effects_to_list
 from ddas_mm.search.log import SIGNALS, SKIPPED
 
 OPTIONAL_PACKAGES = ('mmcv', 'mmdet', 'mmpretrain')
@@ -49,6 +50,7 @@ def search_record(runner: Runner, epochs: int, seconds: float) -> dict[str, Any]
         },
         'date': datetime.datetime.now().astimezone().isoformat(timespec='seconds'),
         'history': epoch_history(runner, epochs),
+        'effects': effects_to_list(loop.effects, loop.space.labels),
     }
 
 

@@ -1,5 +1,6 @@
 """The paper's mathematics; knows no framework beyond torch, numpy and scipy."""
 
+from ddas_mm.policy.effects import Effects, estimate_effects, select_candidates
 from ddas_mm.policy.estimator import (
     alignment,
     alignment_signal,
@@ -18,18 +19,21 @@ from ddas_mm.policy.schedule import PolicyRow, PolicySchedule
 from ddas_mm.policy.space import SearchSpace
 
 __all__ = [
+    'Effects',
     'PolicyParams',
     'PolicyRow',
     'PolicySchedule',
     'SearchSpace',
     'alignment',
     'alignment_signal',
+    'estimate_effects',
     'mixture_weights',
     'policy_from_dict',
     'policy_loss',
     'policy_to_dict',
     'read_policy',
     'sample_policies',
+    'select_candidates',
     'sequence_probs',
     'write_policy',
 ]

@@ -144,6 +144,23 @@ class PolicyParams:
         """() ``p_tp``, differentiable."""
         return self.alpha_total.sigmoid()
 
+    @property
+    def active(self) -> NDArray[np.int64]:
+        """Indices of the candidates that have not been dropped."""
+        return np.flatnonzero(self.alpha_op.detach().isfinite().cpu().numpy())
+
+    @torch.no_grad()
+    def drop(self, candidates: NDArray[np.int64]) -> None:
+        """Give candidates the probability zero for good.
+
+        To the others nothing changes: the gradient holds ratios of sampled policies'
+        probabilities (Eq. 16), of which dropped candidates must not be part.
+
+        Args:
+            candidates: Their indices; at least one candidate must be left.
+        """
+        self.alpha_op[torch.from_numpy(candidates).to(self.alpha_op.device)] = -math.inf
+
     @torch.no_grad()
     def mixture_weights(self, policies: Tensor) -> Tensor:
         """Return the (L + 1,) weights of the views' gradients (Eq. 12).

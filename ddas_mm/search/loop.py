@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.hooks import LoggerHook
 from mmengine.model import is_model_wrapper
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from ddas_mm.augment.candidates import CandidateOps, build_space
 from ddas_mm.errors import check_all, check_integer, check_kind
-from ddas_mm.policy import PolicyParams
+from ddas_mm.policy import Effects, PolicyParams, estimate_effects
 from ddas_mm.randomness import seed_step, shared_seed
 from ddas_mm.registry import LOOPS
 from ddas_mm.search import checks, data
@@ -25,6 +26,8 @@ from ddas_mm.search.log import StepLog, StepRecord, log_steps, take_over_log
 from ddas_mm.search.original import check_val_batches, drop_batch_augments
 from ddas_mm.search.splits import check_proxy
 from ddas_mm.search.update import base_rate
+
+ALPHA = 0.05  # share of searches in which racing may drop a candidate wrongly
 
 
 @LOOPS.register_module()
@@ -59,6 +62,11 @@ class DDASLoop(EpochBasedTrainLoop):
         amp: Whether losses are computed under bfloat16 autocast, on any device.
         channels_last: Whether convolutions work on that memory layout, which is the
             faster one (see ``docs/benchmarks.md``).
+        racing: Whether candidates that significantly harm are sampled no more, with
+            ``p_o`` zero in the rows of later epochs.
+        stop: Whether the search ends when all candidates (but Identity) are told
+            apart from no augmentation. For both, which look at the data after every
+            epoch, the error of 5 % is shared by ``max_epochs`` looks (Bonferroni).
         compile: Whether torch.compile translates the network, which takes minutes
             at the start: one or two for a classifier, more for a detector.
 
@@ -84,11 +92,13 @@ class DDASLoop(EpochBasedTrainLoop):
         amp: bool = False,
         channels_last: bool = True,
         compile: bool = False,
+        racing: bool = False,
+        stop: bool = False,
     ) -> None:
         policy_dataloader = {} if policy_dataloader is None else policy_dataloader
         proxy = {} if proxy is None else proxy
         flags = {'paired': paired, 'amp': amp, 'compile': compile}
-        flags['channels_last'] = channels_last
+        flags |= {'channels_last': channels_last, 'racing': racing, 'stop': stop}
         rates = total_prob, op_lr, total_lr, betas
         check_all(
             lambda: check_integer('train_cfg.max_epochs', max_epochs, 1),
@@ -104,6 +114,7 @@ class DDASLoop(EpochBasedTrainLoop):
         )
         self.num_policies = num_policies
         self.amp, self.channels_last, self.compile = amp, channels_last, compile
+        self.racing, self.stop = racing, stop
         self.space = build_space(space)
         self.device = next(runner.model.parameters()).device
         # other devices may not know float64
@@ -122,6 +133,7 @@ class DDASLoop(EpochBasedTrainLoop):
         )
         self.step_log = StepLog(self.space, max_skipped, runner.logger)
         self.snapshots: list[tuple[float, Any]] = []  # p_tp and p_o of every epoch
+        self.effects: Effects  # after the last of them
         self._seconds_before = 0.0  # of a search that is resumed
         self._started = time.perf_counter()
         self._val_batches: Iterator[Any]
@@ -247,7 +259,9 @@ class DDASLoop(EpochBasedTrainLoop):
         return losses[0]
 
     def take_snapshot(self) -> None:
-        """Keep the policy as it is after an epoch; all ranks must ask.
+        """Keep policy and effects as they are after an epoch; all ranks must ask.
+
+        The candidates that racing drops are dropped after that.
 
         Raises:
             RuntimeError: If the ranks differ in it.
@@ -257,6 +271,23 @@ class DDASLoop(EpochBasedTrainLoop):
         checks.check_same_on_ranks('alpha', alpha)
         op_probs = policy.op_probs.detach().cpu().numpy()
         self.snapshots.append((policy.total_prob.item(), op_probs))
+        self._estimate()
+
+    def _estimate(self) -> None:
+        """Estimate effects, and act on those that are told apart; on ranks alike."""
+        names = [name for name, _ in self.space.candidates]
+        effects = self.effects = estimate_effects(
+            **self.step_log.history, num_candidates=len(names), operations=names
+        )
+        told = effects.p_value < ALPHA / self.max_epochs
+        if self.racing:
+            harmful = told & (effects.mean < 0)
+            harmful[effects.mean.argmax()] = False  # one has to be left
+            self.policy.drop(np.flatnonzero(harmful))
+            self.dataloader.batch_sampler.candidates = self.policy.active
+        if self.stop:
+            control = np.array([name == 'Identity' for name in names])
+            self.stop_training = bool((told | control).all())
 
     @property
     def seconds(self) -> float:
@@ -279,6 +310,7 @@ class DDASLoop(EpochBasedTrainLoop):
         self.step_log.load_state_dict(state)
         self.snapshots = list(state['snapshots'])
         self._seconds_before = state['seconds']
+        self._estimate()
 
     def facts(self) -> dict[str, Any]:
         """Return what a resumed search must share with the one it goes on from."""

@@ -24,6 +24,9 @@ class PolicyBatchSampler:
         num_candidates: K.
         num_policies: L.
         depth: Operations per policy, N_o.
+
+    Attributes:
+        candidates: Indices of those that are drawn; of an epoch when it begins.
     """
 
     def __init__(
@@ -36,7 +39,8 @@ class PolicyBatchSampler:
     ) -> None:
         self.batches = batches
         self.sampler = sampler
-        self.shape = num_candidates, num_policies, depth
+        self.candidates = np.arange(num_candidates)
+        self.shape = num_policies, depth
 
     @property
     def batch_size(self) -> int:
@@ -47,7 +51,8 @@ class PolicyBatchSampler:
         epoch = self.sampler.epoch
         rng = np.random.default_rng([self.sampler.seed, POLICIES, epoch])
         for batch in self.batches:
-            policies = sample_policies(rng, *self.shape).tolist()
+            drawn = sample_policies(rng, len(self.candidates), *self.shape)
+            policies = self.candidates[drawn].tolist()
             yield [ViewIndex(index, epoch, policies) for index in batch]
 
     def __len__(self) -> int:

@@ -93,6 +93,8 @@ def search_recorded(work_dir, options):
     recorder = Recorder()
     runner = search(work_dir, options, recorder)
     params = [p.detach().numpy() for p in runner.model.parameters()]
+    found = runner.train_loop.effects
+    recorder.steps[-1]['effects'] = [*found.mean, *found.low, *found.p_value]
     return recorder.steps, params
 
 
@@ -133,6 +135,7 @@ def test_policies_are_equal_and_s_val_shards_disjoint(ranks):
 def test_ranks_agree_bit_by_bit(ranks):
     (first, params), (second, others) = ranks
     assert [step['alpha'] for step in first] == [step['alpha'] for step in second]
+    assert first[-1]['effects'] == second[-1]['effects']
     for one, other in zip(params, others, strict=True):
         assert (one == other).all()
 

@@ -33,7 +33,12 @@ def result_of(config):
     adam = checkpoint['ddas']['policy']['op_optimizer']
     tensors = [*checkpoint['state_dict'].values(), adam['exp_avg'], adam['exp_avg_sq']]
     tensors += [value for one in state for value in one.values()]
+    tensors += checkpoint['ddas']['history'].values()
     arrays = [data[name] for name in ('total_prob', 'total_prob_raw', 'op_probs')]
+    with np.load(os.path.join(work, 'effects.npz')) as steps:
+        for name, values in steps.items():
+            np.testing.assert_array_equal(values, checkpoint['ddas']['history'][name])
+    arrays.append(data['search']['effects'])
     return arrays, [tensor.tolist() for tensor in tensors]
 
 

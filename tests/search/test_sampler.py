@@ -31,6 +31,16 @@ def test_policies_are_shared_by_batch_and_differ_between_batches_and_epochs():
     assert indices == list(range(12))
 
 
+def test_candidates_left_are_drawn_uniformly_and_no_others():
+    sampler = DefaultSampler(range(3000), seed=1)
+    drawing = PolicyBatchSampler(BatchSampler(sampler, 1, False), sampler, 7, 3, 2)
+    drawing.candidates = np.array([1, 4, 6])
+    counts = np.bincount(np.ravel([b[0].policies for b in drawing]), minlength=7)
+    # 5 standard deviations of a binomial(18000, 1/3)
+    assert np.abs(counts[[1, 4, 6]] - 6000).max() < 5 * np.sqrt(18_000 * 2 / 9)
+    assert counts.sum() == counts[[1, 4, 6]].sum() == 18_000
+
+
 def test_each_pass_over_s_val_is_a_new_permutation():
     sampler = EndlessBatchSampler(10, 3, seed=0)
     batches = list(islice(sampler, 6))
