@@ -42,13 +42,15 @@ class LiveView:
         self._failed: set[str] = set()
 
     def show(self, runner: Runner, schedule: PolicySchedule) -> None:
-        """Send the last row's ``p_o``, one curve per candidate, and images if due.
+        """Send the last row's ``p_o`` and effects, curves per candidate; images if due.
 
         What cannot be shown is told once, and does not stop the search.
         """
         visualizer, epoch = runner.visualizer, len(schedule)
         labels, probs = schedule.space.labels, schedule.op_probs[-1].tolist()
         curves = {f'p_o/{k}': prob for k, prob in zip(labels, probs, strict=True)}
+        for effect in schedule.search.get('effects', ()):
+            curves[f'effect/{effect["candidate"]}'] = effect['effect']
         with self._told_once(runner, 'curves'):
             visualizer.add_scalars(curves, epoch)
         every, last = self.image_interval, epoch == runner.max_epochs

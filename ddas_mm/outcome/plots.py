@@ -66,18 +66,8 @@ class Chart:
 
     @property
     def svg(self) -> str:
-        """The chart for a page: without a background, in the page's colours."""
-        file = io.StringIO()
-        unknown = dict.fromkeys(('Date', 'Creator', 'Format', 'Type'))
-        with rc_context(SVG_STYLE):
-            figure = plot(self.draw, PAGE_SIZE)
-            figure.savefig(file, format='svg', transparent=True, metadata=unknown)
-        text = re.sub(
-            r'^.*?(?=<svg)| xmlns(:xlink)?=".*?"', '', file.getvalue(), flags=re.S
-        )
-        for colour, of_page in PAGE_COLOURS.items():
-            text = text.replace(colour, of_page)
-        return text
+        """The chart for a page."""
+        return page_svg(self.draw, PAGE_SIZE)
 
     @property
     def summary(self) -> str:
@@ -140,6 +130,21 @@ def plot(draw: Callable[[Axes], None], size: tuple[float, float] = (7, 4)) -> Fi
     figure = Figure(figsize=size, dpi=120, layout='constrained')
     draw(figure.add_subplot())
     return figure
+
+
+def page_svg(draw: Callable[[Axes], None], size: tuple[float, float]) -> str:
+    """Return a drawing for a page: without a background, in the page's colours."""
+    file = io.StringIO()
+    unknown = dict.fromkeys(('Date', 'Creator', 'Format', 'Type'))
+    with rc_context(SVG_STYLE):
+        figure = plot(draw, size)
+        figure.savefig(file, format='svg', transparent=True, metadata=unknown)
+    text = re.sub(
+        r'^.*?(?=<svg)| xmlns(:xlink)?=".*?"', '', file.getvalue(), flags=re.S
+    )
+    for colour, of_page in PAGE_COLOURS.items():
+        text = text.replace(colour, of_page)
+    return text
 
 
 def plot_policy(schedule: PolicySchedule, folder: Path) -> list[Path]:

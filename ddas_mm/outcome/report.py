@@ -15,13 +15,14 @@ from mmengine.runner import Runner
 from ddas_mm.config import set_data_root
 from ddas_mm.errors import SettingError
 from ddas_mm.files import tool_path, tool_words, write_atomically
+from ddas_mm.outcome.forest import effects_svg
 from ddas_mm.outcome.pictures import Examples, Gallery, draw_gallery, shown_candidates
 from ddas_mm.outcome.plots import Chart, total_prob_chart
 from ddas_mm.policy import PolicySchedule, read_policy
+from ddas_mm.policy.effects import doubts, in_numbers, verdict_line
 
 REPORT = 'report.html'
 SHADES = 9  # steps of the heat map's colour scale
-NEARLY_UNIFORM = 0.9  # share of all candidates that are in play, in effect
 RATE_FELL = 0.2  # share of its peak: below, the policy comes to rest by the rate alone
 
 
@@ -100,8 +101,9 @@ def write_report(
         lstrip_blocks=True,
     )
     environment.filters['duration'] = _duration
+    environment.filters['in_numbers'] = in_numbers
     probs, size = schedule.op_probs, len(schedule.space)
-    effective = math.exp(schedule.entropy[-1])
+    effects = schedule.search.get('effects', [])
     # The square root tells small probabilities apart, where most candidates are.
     shades = np.minimum(np.sqrt(probs / probs.max()) * SHADES, SHADES - 1).astype(int)
     page = environment.get_template('report.html.jinja').render(
@@ -110,8 +112,10 @@ def write_report(
         labels=schedule.space.labels,
         size=size,
         ranked=schedule.ranking(),
-        effective=effective,
-        nearly_uniform=size > 1 and effective > NEARLY_UNIFORM * size,
+        effects=sorted(effects, key=lambda effect: -effect['effect']),
+        verdict=verdict_line(effects, size),
+        doubts=doubts(effects),
+        forest=effects_svg(effects) if effects else '',
         record=schedule.search,
         shades=shades,
         num_shades=SHADES,

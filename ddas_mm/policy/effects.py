@@ -285,6 +285,17 @@ def verdict_line(effects: Told, names: int = 5) -> str:
     return '; '.join([*parts, f'{unknown} not told apart'])
 
 
+def in_numbers(effect: Mapping[str, Any]) -> str:
+    """Return one candidate's effect with its interval, e.g. ``+0.31 (+0.1 to +0.5)``.
+
+    Args:
+        effect: An item of ``search.effects``.
+    """
+    if effect['low'] is None:
+        return f'unknown after {effect["draws"]} draws'
+    return f'{effect["effect"]:+.2f} ({effect["low"]:+.2f} to {effect["high"]:+.2f})'
+
+
 def doubts(effects: Told) -> list[str]:
     """Return what speaks against reading much into a policy, a sentence each."""
     found = []
@@ -299,7 +310,7 @@ def doubts(effects: Told) -> list[str]:
             continue
         if not e['low'] <= 0 <= e['high']:
             found.append(
-                f'Identity, which does nothing, has the effect {e["effect"]:+.2f} '
-                f'({e["low"]:+.2f} to {e["high"]:+.2f}): effects of this size are none.'
+                f'Identity, which does nothing, has the effect {in_numbers(e)}: '
+                'do not trust effects that are no larger.'
             )
     return found

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from ddas_mm.config import set_data_root
 from ddas_mm.errors import SettingError
 from ddas_mm.outcome.emit import Emitter, read_retrain_config
 from ddas_mm.policy import PolicySchedule, policy_from_dict, read_policy, write_policy
+from ddas_mm.search import loop
 from tests import toy
 from tests.killable import STEPS, killed_search, write_config
 from tests.ranks import Group
@@ -79,6 +81,45 @@ def test_retrain_config_holds_the_policy_and_survives_a_move(
     assert found.space == schedule.space
     assert config.custom_hooks[-1].type == 'ddas_mm.DDASHook'
     assert config.pretty_text.count('op_probs') == 2  # pipeline variable and data set
+
+
+def test_files_say_where_nothing_is_told_and_hold_no_effects(
+    tmp_path, schedule, retrain
+):
+    unknown = {'verdict': 'not told apart', 'draws': 3, 'candidate': 'a'}
+    schedule.search['effects'] = [unknown] * 59
+    emit(schedule, tmp_path / 'out', retrain)
+    for name in ('ddas_policy.py', 'retrain_net.py'):
+        text = (tmp_path / 'out' / name).read_text()
+        assert text.count('# None of the 59 candidates is told apart') == 1
+        assert "'effects'" not in text
+        Config.fromfile(tmp_path / 'out' / name)
+
+
+EMITTED = {'learned': 0, 'without_harmful': 1, 'helpful': 4}
+
+
+@pytest.mark.parametrize('emit', EMITTED)
+def test_hook_emits_the_candidates_asked_for(tmp_path, monkeypatch, emit):
+    estimate = loop.estimate_effects
+
+    def told(**history):
+        verdict = ['helps', 'harms', *['not told apart'] * 3]
+        return replace(estimate(**history), verdict=verdict)
+
+    monkeypatch.setattr(loop, 'estimate_effects', told)
+    changes = {'train_cfg.max_epochs': 1, 'custom_hooks.0.emit': emit}
+    toy.build_runner(tmp_path, **changes).train()
+    emitted = Config.fromfile(tmp_path / 'ddas_policy.py').ddas_policy
+    zeros = np.equal(emitted.op_probs[0], 0)
+    assert zeros.sum() == EMITTED[emit]
+    assert zeros[1] == (emit != 'learned')
+    assert (read_policy(tmp_path / 'policy.json').op_probs > 0).all()
+
+
+def test_unknown_emission_is_refused(tmp_path):
+    with pytest.raises(SettingError, match="emit must be 'learned', .* but is 'best'"):
+        toy.build_runner(tmp_path, **{'custom_hooks.0.emit': 'best'})
 
 
 def test_policy_is_one_key_and_inherited_beside_another_base(

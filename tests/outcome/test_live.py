@@ -52,6 +52,10 @@ def check_curves(scalars, schedule):
         steps, values = zip(*curves[label], strict=True)
         assert steps == tuple(range(1, len(schedule) + 1)), label
         np.testing.assert_allclose(values, schedule.op_probs[:, k], rtol=1e-6)
+        step, effect = scalars[f'effect/{label}'][-1]
+        assert step == len(schedule)
+        found = schedule.search['effects'][k]['effect']
+        assert effect == pytest.approx(found, rel=1e-6)
     # logged at every step: an epoch's last is what the policy's row holds
     ends = [(i, value) for i, value in scalars['ddas/total_prob'] if i % STEPS == 0]
     assert [i for i, _ in ends] == list(range(STEPS, STEPS * EPOCHS + 1, STEPS))

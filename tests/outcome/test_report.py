@@ -8,6 +8,7 @@ import pytest
 
 from ddas_mm.augment.candidates import build_space
 from ddas_mm.outcome import report as engine_report
+from ddas_mm.outcome.forest import draw_effects
 from ddas_mm.outcome.pictures import Examples, draw_gallery, shown_candidates
 from ddas_mm.outcome.plots import Chart, plot
 from ddas_mm.outcome.report import report_work_dir, write_report
@@ -35,6 +36,17 @@ def searched(tmp_path_factory):
     return folder, runner
 
 
+def effect_of(k, label):
+    """Every seventh helps, every tenth harms; of the third nothing is known."""
+    verdict = 'helps' if k % 7 == 0 else 'harms' if k % 10 == 0 else 'not told apart'
+    effect = {'helps': 1.0, 'harms': -1.0}.get(verdict, 0.0) + k / 100
+    numbers = {'effect': effect, 'std_error': 0.2, 'draws': 9, 'verdict': verdict}
+    ends = (None, None) if k == 2 else (effect - 0.4, effect + 0.4)
+    numbers |= dict(zip(('low', 'high'), ends, strict=True))
+    more = {'shrunk': effect, 'steps_needed': None, 'thirds': [numbers] * 3}
+    return {'candidate': label, **numbers, **more}
+
+
 @pytest.fixture(scope='module')
 def large(searched, tmp_path_factory):
     """A report with 59 candidates over 30 epochs."""
@@ -48,7 +60,9 @@ def large(searched, tmp_path_factory):
         'skipped_steps': [0] * 30,
         'learning_rate': [0.04] * 24 + [0.004] * 4 + [0.0004] * 2,
     }
-    record = {'config': 'a_long_name_of_a_config_' * 3 + '.py', 'history': history}
+    config = 'a_long_name_of_a_config_' * 3 + '.py'
+    effects = [effect_of(k, label) for k, label in enumerate(space.labels)]
+    record = {'config': config, 'history': history, 'effects': effects}
     rows = list(zip(rng.uniform(0.3, 0.4, 30), op_probs, strict=True))
     schedule = PolicySchedule.from_snapshots(space, rows, 6, record)
     examples = Examples(searched[1].train_loop.dataloader.dataset.dataset)
@@ -75,6 +89,47 @@ def test_a_search_ends_with_a_report(searched):
     assert page.count('src="data:image/jpeg;base64,') == 2 * (1 + len(last))
     assert str(folder / 'policy.json') in page
     assert 'no change' in page  # Identity
+
+
+def test_the_verdict_is_said_above_its_picture(large, tmp_path):
+    path, schedule = large
+    page = path.read_text()
+    assert page.index('9 help: ') < page.index('5 harm: ') < page.index('<svg')
+    assert '45 not told apart' in page
+    assert 'may be chance' not in page
+    nothing = [
+        {**effect, 'verdict': 'not told apart', 'draws': 7}
+        for effect in schedule.search['effects']
+    ]
+    again = replace(schedule, search={'effects': nothing})
+    write_report(again, tmp_path / 'nothing.html', 'none')
+    page = (tmp_path / 'nothing.html').read_text()
+    told = 'None of the 59 candidates is told apart from no augmentation after 7 draws'
+    assert page.index(told) < page.index('<svg')
+    write_report(replace(schedule, search={}), tmp_path / 'old.html', 'none')
+    assert 'no record of effects' in (tmp_path / 'old.html').read_text()
+
+
+def test_forest_plot_ranks_candidates_and_draws_what_is_known(large):
+    effects = large[1].search['effects']
+    axes = plot(lambda axes: draw_effects(axes, effects)).axes[0]
+    ranked = sorted(effects, key=lambda effect: effect['effect'])
+    names = [text.get_text() for text in axes.get_yticklabels()]
+    assert names == [effect['candidate'] for effect in ranked]
+    drawn = {line.get_label(): line for line in axes.lines[:3]}
+    seen = 0
+    for verdict, line in drawn.items():
+        for x, y in line.get_xydata():
+            effect = ranked[round(y)]
+            assert (effect['effect'], effect['verdict']) == (x, verdict)
+            seen += 1
+    assert seen == len(effects) - 1  # but the one of which nothing is known
+    ends = [
+        segment[:, 0] for lines in axes.collections for segment in lines.get_segments()
+    ]
+    expected = [[e['low'], e['high']] for e in ranked if e['low'] is not None]
+    np.testing.assert_allclose(sorted(map(list, ends)), sorted(expected))
+    assert len({str(line.get_color()) for line in drawn.values()}) == 3
 
 
 def test_a_chart_of_zeros_says_that_there_was_nothing(large):

@@ -111,7 +111,7 @@ def test_intervals_hold_the_true_effect_in_95_percent(depth):
     response = -alignments / np.abs(alignments).mean(axis=1, keepdims=True)
     true = np.linalg.lstsq(counts, response.ravel(), rcond=None)[0]
     held = []
-    for _ in range(400):
+    for _ in range(200):
         found = estimate_effects(
             *steps_of(rng, PLANTED, SPREAD, 100, depth=depth), num_candidates=12
         )

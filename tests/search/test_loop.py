@@ -187,6 +187,7 @@ def test_log_shows_the_policy_moving(tmp_path):
     log = next(tmp_path.glob('*/*.log')).read_text()
     values = re.findall(r'ddas/total_prob: ([\d.]+)', log)
     assert len(set(values)) > 1
+    assert len(re.findall(r'DDAS effects: \d+ help.*; \d+ not told apart', log)) == 2
     assert re.search(r'DDAS epoch 2 of 2: p_tp 0\.\d+, \w+( 6)? 0\.\d+', log)
 
 

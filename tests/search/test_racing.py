@@ -25,9 +25,9 @@ def harmful(monkeypatch):
     def spoiled(**history):
         effects = estimate(**history)
         epoch = len(history['policies']) // 3  # steps per epoch
-        for k, (first, sign) in told.items():
+        for k, (first, sign, *p_value) in told.items():
             if epoch >= first:
-                effects.p_value[k], effects.mean[k] = 1e-9, sign
+                effects.mean[k], effects.p_value[k] = sign, (*p_value, 1e-9)[0]
         return effects
 
     monkeypatch.setattr(engine, 'estimate_effects', spoiled)
@@ -41,7 +41,9 @@ def search(work_dir, **changes):
 
 
 def test_what_harms_is_drawn_no_more_and_has_no_share_in_later_rows(tmp_path, harmful):
-    harmful.update({1: (2, -1.0), 4: (3, -1.0), 2: (1, 1.0)})
+    # The error of 0.05 is shared by five looks: 0.012 is not enough.
+    harmful.update({1: (2, -1.0), 4: (3, -1.0, 0.008), 0: (1, -1.0, 0.012)})
+    harmful[2] = (1, 1.0)
     runner, schedule = search(tmp_path, **{'train_cfg.racing': True})
     drawn = runner.train_loop.step_log.history['policies'].reshape(5, -1)
     assert all(1 not in epoch for epoch in drawn[2:])
@@ -67,30 +69,16 @@ def test_one_candidate_is_left_where_all_harm(tmp_path, harmful):
     assert schedule.op_probs[-1].tolist() == [1, 0, 0, 0, 0]
 
 
-def test_the_error_is_shared_by_all_looks(tmp_path, harmful, monkeypatch):
-    """0.05 in one look, 0.01 in each of five."""
-    harmful[1] = (1, -1.0)
-    found = []
-    for p_value in (0.012, 0.008):
-        monkeypatch.setattr(engine, 'ALPHA', 0.05 * 1e-9 / p_value)
-        _, schedule = search(tmp_path / str(p_value), **{'train_cfg.racing': True})
-        found.append(schedule.op_probs[-1, 1] > 0)
-    assert found == [True, False]
-
-
 def test_resume_goes_on_without_the_dropped_bit_by_bit(tmp_path, harmful):
     harmful.update({1: (2, -1.0), 3: (4, -1.0)})
     racing = {'train_cfg.racing': True}
     whole, expected = search(tmp_path / 'whole', **racing)
-    for epoch in (2, 3):
-        checkpoint = str(tmp_path / 'whole' / f'epoch_{epoch}.pth')
-        resume = {'resume': True, 'load_from': checkpoint}
-        runner, found = search(tmp_path / str(epoch), **racing, **resume)
-        np.testing.assert_array_equal(found.op_probs, expected.op_probs)
-        for name, values in whole.train_loop.step_log.history.items():
-            np.testing.assert_array_equal(
-                runner.train_loop.step_log.history[name], values
-            )
+    checkpoint = str(tmp_path / 'whole' / 'epoch_3.pth')
+    resume = {'resume': True, 'load_from': checkpoint}
+    runner, found = search(tmp_path / 'resumed', **racing, **resume)
+    np.testing.assert_array_equal(found.op_probs, expected.op_probs)
+    for name, values in whole.train_loop.step_log.history.items():
+        np.testing.assert_array_equal(runner.train_loop.step_log.history[name], values)
 
 
 def test_a_search_ends_when_all_but_identity_are_told(tmp_path, harmful):

@@ -46,6 +46,22 @@ def test_row_is_sorted_by_probability(first, monkeypatch, capsys):
     ]
 
 
+def test_effects_stand_beside_probabilities(tmp_path, monkeypatch, capsys):
+    space = SearchSpace('detection', (('Equalize', None), ('Invert', None)))
+    known = {'candidate': 'Invert', 'verdict': 'harms', 'effect': -0.5, 'draws': 40}
+    unknown = {'candidate': 'Equalize', 'verdict': 'not told apart', 'draws': 2}
+    effects = [{**unknown, 'low': None}, {**known, 'low': -0.75, 'high': -0.25}]
+    rows = [(0.25, np.array([0.1, 0.9]))]
+    schedule = PolicySchedule.from_snapshots(space, rows, search={'effects': effects})
+    write_policy(schedule, tmp_path / 'policy.json')
+    lines = table(monkeypatch, capsys, str(tmp_path / 'policy.json'))
+    assert ' '.join(lines[2]) == '0 help; 1 harm: Invert; 1 not told apart'
+    assert [' '.join(line[4:]) for line in lines[4:]] == [
+        '-0.50 (-0.75 to -0.25) harms',
+        'unknown after 2 draws not told apart',
+    ]
+
+
 def test_difference_of_two_policies(first, tmp_path, monkeypatch, capsys):
     second = write(
         tmp_path / 'ddas_policy.py',

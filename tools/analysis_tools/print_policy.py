@@ -12,14 +12,13 @@ from collections.abc import Sequence
 
 sys.path.insert(0, __file__.rpartition('/tools/')[0])
 
-import numpy as np
-
 from ddas_mm.cli.parser import ToolParser, at_least
 from ddas_mm.cli.run import run_tool
 from ddas_mm.config import find_dicts, read_config
 from ddas_mm.errors import SettingError
 from ddas_mm.outcome.emit import AUGMENT
 from ddas_mm.policy import PolicySchedule, policy_from_dict, read_policy
+from ddas_mm.policy.effects import doubts, in_numbers, verdict_line
 
 
 def load_policy(path: str) -> PolicySchedule:
@@ -58,19 +57,22 @@ def row_index(schedule: PolicySchedule, row: str) -> int:
 
 def row_table(schedule: PolicySchedule, index: int, top: int | None) -> str:
     """Return a row as text: p_tp, and the candidates from the most probable on."""
-    space, entropy = schedule.space, schedule.entropy[index]
+    space, effects = schedule.space, schedule.search.get('effects', [])
     head = (
         f'row {index + 1} of {len(schedule)}, table {space.table}, '
         f'{len(space)} candidates, {space.depth} per augmented image\n'
         f'p_tp {schedule.total_prob[index]:.4f} '
-        f'(before smoothing {schedule.total_prob_raw[index]:.4f}), '
-        f'entropy of p_o {entropy:.3f} of at most {np.log(len(space)):.3f}\n\n'
+        f'(before smoothing {schedule.total_prob_raw[index]:.4f})\n'
+        + '\n'.join([verdict_line(effects), *doubts(effects)] if effects else [])
+        + '\n'
     )
+    told = {e['candidate']: (in_numbers(e), e['verdict']) for e in effects}
     rows = [
-        (label, f'{prob:.4f}', f'{prob * len(space):.2f} x')
+        (label, f'{prob:.4f}', f'{prob * len(space):.2f} x', *told.get(label, ()))
         for label, prob in schedule.top(index, top or len(space))
     ]
-    return head + aligned(('candidate', 'p_o', 'uniform'), rows)
+    header = 'candidate', 'p_o', 'uniform', *(('effect', 'verdict') if effects else ())
+    return head + aligned(header, rows)
 
 
 def difference_table(
