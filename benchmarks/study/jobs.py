@@ -38,7 +38,7 @@ class Job:
     Attributes:
         name: Its key in the results.
         part: The file of its result.
-        kind: ``search`` or ``train``, ``digits_search`` or ``digits_train``.
+        kind: ``search``, ``train`` or ``rank``; ``digits_search``, ``digits_train``.
         seed: Seed of all its randomness.
         tags: What a table groups it by.
         setup: What it is done with; see ``work.py``.
@@ -218,6 +218,9 @@ def ranking(scale: float, part: str) -> Iterator[Job]:
                 setup = {**searching, 'steps': int(620 * scale), 'lr': 0.02}
                 setup['load'] = plain
                 yield _job(part, 'search', seed, [plain], setup, what='search warm')
+                for statistics in ('batch', 'running'):
+                    ranked = {**setup, 'statistics': statistics}
+                    yield _job(part, 'rank', seed, [plain], ranked, what=statistics)
         for op in (None, *ALL_OPS) if seed < 2 else ():
             levels = (8,) if op in LEVELLED else ()
             policy = op and uniform(0.5, **{**space, 'ops': (op,), 'levels': levels})

@@ -99,7 +99,7 @@ def augment_step(policy: Any, folders: dict[str, Path]) -> list[dict[str, Any]]:
 
 def cifar_config(job: Job, folders: dict[str, Path], loaders: int) -> Config:
     """Return the config of a search or training on CIFAR-10."""
-    setup, search = job.setup, job.kind == 'search'
+    setup, search = job.setup, job.kind in ('search', 'rank')
     name = 'ddas_wrn40-2_cifar10.py' if search else 'retrain/wrn40-2_cifar10.py'
     config = Config.fromfile(CONFIGS / name)
     config.model.backbone, features = network(setup['network'])
@@ -200,8 +200,8 @@ def evaluate(runner: Runner, job: Job, folders: dict[str, Path]) -> dict[str, fl
     return {'accuracy': 100 * right / len(images), 'loss': loss / len(images)}
 
 
-def run_config(config: Config, job: Job, folders: dict[str, Path]) -> Runner:
-    """Train or search; return the runner."""
+def complete(config: Config, job: Job, folders: dict[str, Path]) -> None:
+    """Put what all jobs share into a config."""
     config.work_dir = str(folders['work'])
     config.experiment_name = f'{job.name}_{time.time_ns()}'
     config.randomness = {'seed': job.seed}
@@ -216,9 +216,18 @@ def run_config(config: Config, job: Job, folders: dict[str, Path]) -> Runner:
     config.env_cfg = {'cudnn_benchmark': True, 'mp_cfg': {'opencv_num_threads': 0}}
     if 'vis_backends' in config:
         config.visualizer = {'type': 'Visualizer', 'vis_backends': []}
-    runner = QuickRunner.from_cfg(config)
-    runner.train()
-    return runner
+
+
+def ranked(config: Config, job: Job) -> dict[str, Any]:
+    """Return what a trained network makes of each candidate, without a search."""
+    from ddas_mm.cli.ranking import rank
+
+    checkpoint, config.load_from = config.load_from, None
+    ranking, _ = rank(config, checkpoint, 512, job.setup['statistics'])
+    found = ranking.to_dict()
+    for candidate in found['candidates']:
+        del candidate['losses']
+    return {'ranking': found['candidates'], 'losses': found['loss']}
 
 
 def searched(folder: Path) -> dict[str, Any]:
@@ -232,6 +241,21 @@ def searched(folder: Path) -> dict[str, Any]:
         'effects': schedule.search.get('effects', []),
         'skipped': schedule.search.get('skipped_steps'),
     }
+
+
+def run_config(
+    config: Config, job: Job, folders: dict[str, Path], measure: Any
+) -> dict[str, Any]:
+    """Train or search; return what came of it."""
+    runner = QuickRunner.from_cfg(config)
+    runner.train()
+    left = folders['policies'] / job.name
+    if job.setup.get('save'):
+        torch.save({'state_dict': runner.model.state_dict()}, f'{left}.pth')
+    if job.kind.endswith('train'):
+        return measure(runner, job, folders)
+    shutil.copy(folders['work'] / 'policy.json', f'{left}.json')
+    return {**searched(folders['work']), 'steps': runner.iter}
 
 
 def execute(job: Job, folders: dict[str, Path], loaders: int) -> dict[str, Any]:
@@ -254,20 +278,14 @@ def execute(job: Job, folders: dict[str, Path], loaders: int) -> dict[str, Any]:
     else:
         config, measure = cifar_config(job, folders, loaders), evaluate
     text = json.dumps(job.setup, sort_keys=True, default=str)
-    runner = run_config(config, job, folders)
+    complete(config, job, folders)
     result = {'name': job.name, 'part': job.part, 'kind': job.kind, **asdict(job)}
     del result['setup'], result['needs']
     result['steps'] = job.setup['steps']
-    if job.kind.endswith('search'):
-        shutil.copy(work / 'policy.json', folders['policies'] / f'{job.name}.json')
-        result['steps'] = runner.iter
-        result |= searched(work)
+    if job.kind == 'rank':
+        result |= ranked(config, job)
     else:
-        result |= measure(runner, job, folders)
-    if job.setup.get('save'):
-        state = {'state_dict': runner.model.state_dict()}
-        torch.save(state, folders['policies'] / f'{job.name}.pth')
-    del runner
+        result |= run_config(config, job, folders, measure)
     gc.collect()
     on_gpu = torch.cuda.is_available()
     if on_gpu:

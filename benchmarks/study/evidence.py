@@ -1,0 +1,336 @@
+"""Make the tables and pictures of docs/evidence.md from the lines of results.
+
+Examples:
+  python benchmarks/study/evidence.py --out docs/images > tables.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools/analysis_tools')]
+
+import numpy as np
+from compare import differences, summarise
+from jobs import PARTS, SHIFTS
+from matplotlib.figure import Figure
+from scipy import stats
+
+Result = dict[str, Any]
+Values = dict[int, float]  # of seeds, searches of one seed averaged
+
+
+def load(folder: Path, part: str) -> list[Result]:
+    """Return the results of a part, the newest of each job, in the order of jobs."""
+    path = folder / f'{part}.jsonl'
+    lines = path.read_text().splitlines() if path.is_file() else []
+    found = {r['name']: r for r in map(json.loads, lines) if 'failed' not in r}
+    names = [job.name for job in PARTS[part](1.0)]
+    return [found[name] for name in names if name in found]
+
+
+def grouped(
+    results: Iterable[Result], key: Callable[[Result], Any]
+) -> dict[Any, list[Result]]:
+    """Return results by what ``key`` says of them."""
+    groups = defaultdict(list)
+    for result in results:
+        groups[key(result)].append(result)
+    return dict(groups)
+
+
+def by_seed(results: Sequence[Result], metric: str) -> Values:
+    """Return the mean of each seed."""
+    seeds = grouped(results, lambda r: r['seed'])
+    return {s: float(np.mean([r[metric] for r in found])) for s, found in seeds.items()}
+
+
+def interval(numbers: Sequence[float], digits: int, sign: str = '') -> str:
+    """Return mean and 95 % interval as text."""
+    mean, low, high = summarise(numbers)
+    text = f'{mean:{sign}.{digits}f}'
+    if np.isnan(low):
+        return text
+    return f'{text} ({low:{sign}.{digits}f} to {high:{sign}.{digits}f})'
+
+
+def welch(first: Sequence[float], second: Sequence[float], digits: int) -> str:
+    """Return the difference of two means, and its 95 % interval if not paired."""
+    if min(len(first), len(second)) < 2:
+        return ''
+    found = stats.ttest_ind(first, second, equal_var=False)
+    low, high = found.confidence_interval()
+    mean = np.mean(first) - np.mean(second)
+    return f'{mean:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})'
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table, the first row its head."""
+    lines = [rows[0], ['---', *['--:'] * (len(rows[0]) - 1)], *rows[1:]]
+    return ''.join(f'| {" | ".join(cells)} |\n' for cells in lines)
+
+
+def new_figure(width: float, height: float) -> tuple[Figure, Any]:
+    """Return a figure and its axes."""
+    figure = Figure(figsize=(width, height), dpi=110, layout='constrained')
+    axes = figure.subplots()
+    axes.spines[['top', 'right']].set_visible(False)
+    return figure, axes
+
+
+def cost(results: Sequence[Result]) -> str:
+    """Return a sentence on jobs, time and devices."""
+    hours = sum(r['seconds'] for r in results) / 3600
+    devices = ', '.join(sorted({r['device'] for r in results}))
+    return f'{len(results)} jobs, {hours:.2f} job-hours ({devices}).\n'
+
+
+def little_data(results: list[Result], picture: Path) -> str:
+    """Part B."""
+    methods = grouped(
+        [r for r in results if r['kind'] == 'train'], lambda r: r['tags']['method']
+    )
+    values = {m: by_seed(found, 'accuracy') for m, found in methods.items()}
+    runs = {m: [r['accuracy'] for r in found] for m, found in methods.items()}
+    base = 'uniform'
+    head = ['method', 'runs', 'accuracy, %']
+    head += [f'minus {base}, paired by seed', f'minus {base}, all runs']
+    rows = [head]
+    for method, found in runs.items():
+        row = [method, str(len(found)), interval(found, 2), '', '']
+        if method != base and base in values:
+            paired = list(differences(values[method], values[base]).values())
+            row[3:] = interval(paired, 2, '+'), welch(found, runs[base], 2)
+        rows.append(row)
+    figure, axes = new_figure(7, 3.6)
+    for place, (method, found) in enumerate(runs.items()):
+        axes.plot(found, np.full(len(found), place), 'o', alpha=0.6)
+        axes.plot(np.mean(found), place, 'k|', markersize=14)
+    axes.set_yticks(range(len(runs)), list(runs))
+    axes.invert_yaxis()
+    axes.set_xlabel('accuracy on the test images, %')
+    figure.savefig(picture)
+    return table(rows) + '\n' + cost(results)
+
+
+def new_camera(results: list[Result], picture: Path) -> str:
+    """Part S."""
+    trainings = [r for r in results if r['kind'] == 'digits_train']
+    groups = grouped(
+        trainings, lambda r: (r['tags']['method'], r['tags'].get('images'))
+    )
+    sizes = sorted({images for _, images in groups if images})
+    rows = [['labelled images of the camera', 'policy', 'trained on them', 'both']]
+    head = rows[0]
+    rows[0] = [*head, 'policy minus trained on them']
+    neither = [r['mAP'] for r in groups.get(('neither', None), [])]
+    for size in sizes:
+        values = {m: by_seed(groups.get((m, size), []), 'mAP') for m in head[1:]}
+        cells = [interval(list(v.values()), 3) if v else '' for v in values.values()]
+        gains = differences(values['policy'], values['trained on them'])
+        gain = interval(list(gains.values()), 3, '+') if gains else ''
+        rows.append([str(size), *cells, gain])
+    figure, axes = new_figure(6.4, 4)
+    for method in head[1:]:
+        there = [size for size in sizes if (method, size) in groups]
+        found = [[r['mAP'] for r in groups[method, size]] for size in there]
+        axes.plot(there, [np.mean(f) for f in found], '-', label=method)
+        colour = axes.lines[-1].get_color()
+        for size, each in zip(there, found, strict=True):
+            axes.plot([size] * len(each), each, 'o', color=colour, markersize=4)
+    if neither:
+        axes.axhline(np.mean(neither), color='0.5', linestyle='--', label='neither')
+    axes.set_xscale('log')
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.set_xlabel('labelled images of the new camera (S_val)')
+    axes.set_ylabel('mAP on its test images')
+    axes.legend(frameon=False)
+    figure.savefig(picture)
+    seeds = interval(neither, 3) if neither else 'not run'
+    return f'{table(rows)}\nNeither: {seeds}.\n\n' + _found(results) + cost(results)
+
+
+def _found(results: list[Result]) -> str:
+    rows = [['images', 'seed', 'most probable candidates of the last epoch', 'p_tp']]
+    for r in results:
+        if r['kind'].endswith('search'):
+            order = np.argsort(-np.array(r['op_probs']))[:3]
+            top = (f'{r["candidates"][k]} {r["op_probs"][k]:.2f}' for k in order)
+            size, last = str(r['tags'].get('images', '')), f'{r["total_prob"][-1]:.2f}'
+            rows.append([size, str(r['seed']), ', '.join(top), last])
+    return table(rows) + '\n' if len(rows) > 1 else ''
+
+
+def shift_bench(results: list[Result], picture: Path) -> str:
+    """Part C: a table of shifts and methods."""
+    trainings = [r for r in results if r['kind'] == 'train']
+    groups = grouped(trainings, lambda r: (r['tags']['images'], r['tags']['method']))
+    columns = list(groups)
+    rows = [['images, method', *SHIFTS, 'mean of the shifts']]
+    means: dict[Any, list[float]] = {}
+    for column in columns:
+        found = grouped(groups[column], lambda r: r['tags']['shift'])
+        cells, numbers = [], []
+        for shift in SHIFTS:
+            values = list(by_seed(found.get(shift, []), 'accuracy').values())
+            numbers.append(float(np.mean(values)) if values else np.nan)
+            cells.append(f'{numbers[-1]:.1f}' if values else '')
+        means[column] = numbers
+        images, method = column
+        name = f'{images}: {method}' if images else method
+        whole = '' if np.isnan(numbers).any() else f'{np.mean(numbers):.1f}'
+        rows.append([name, *cells, whole])
+    figure, axes = new_figure(9, 4.4)
+    for column, numbers in means.items():
+        style = '-' if 'DDAS' in column[1] else ':'
+        name = f'{column[0]}: {column[1]}' if column[0] else column[1]
+        axes.plot(numbers, style, marker='o', markersize=3, label=name)
+    axes.set_xticks(range(len(SHIFTS)), list(SHIFTS), rotation=20)
+    axes.set_ylabel('accuracy on shifted test images, %')
+    figure.legend(frameon=False, fontsize=7, loc='outside right upper')
+    figure.savefig(picture)
+    seeds = len({r['seed'] for r in trainings})
+    return f'{table(rows)}\nMeans of {seeds} seeds. {cost(results)}'
+
+
+def instruments(results: list[Result]) -> dict[str, dict[str, list[float]]]:
+    """Return what each instrument of part D says of each candidate, a value a run."""
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+
+    def add(name: str, op: str, value: float | None) -> None:
+        if value is not None:
+            found[name][op].append(value)
+
+    tuned = grouped(
+        [r for r in results if r['tags']['what'] == 'fine-tuning'], lambda r: r['seed']
+    )
+    for runs in tuned.values():
+        losses = {r['tags']['op']: r['loss'] for r in runs}
+        for op in losses.keys() - {'none'}:
+            add('fine-tuning of 250 steps', op, losses.get('none', 0) - losses[op])
+    for r in results:
+        what = r['tags']['what']
+        if r['kind'] == 'search':
+            for label, prob in zip(r['candidates'], r['op_probs'], strict=True):
+                add(f'p_o, {what}', label.split()[0], prob)
+            for effect in r['effects']:
+                op = effect['candidate'].split()[0]
+                add(f'effects, {what}', op, effect['effect'])
+                for third, name in zip(
+                    effect['thirds'], ('early', 'middle', 'late'), strict=True
+                ):
+                    value = third['effect'] if isinstance(third, dict) else third
+                    add(f'effects, {name} third, {what}', op, value)
+        if r['kind'] == 'rank':
+            for c in r['ranking']:
+                op = c['candidate'].split()[0]
+                name = f'affinity and novelty, {what} statistics'
+                add(name, op, c['score'])
+    return found
+
+
+def ranking(results: list[Result], picture: Path) -> str:
+    """Part D: rank correlations with the real gain."""
+    truth = [r for r in results if r['tags']['what'] == 'truth']
+    seeds = {
+        seed: {r['tags']['op']: r['accuracy'] for r in runs}
+        for seed, runs in grouped(truth, lambda r: r['seed']).items()
+    }
+    gains: dict[str, list[float]] = defaultdict(list)
+    for values in seeds.values():
+        for op, accuracy in values.items():
+            if op != 'none' and 'none' in values:
+                gains[op].append(accuracy - values['none'])
+    ops = [op for op in gains if len(gains[op]) == len(seeds)]
+    mean = [float(np.mean(gains[op])) for op in ops]
+    rows = [['instrument', 'runs', 'Spearman, mean of runs', 'Spearman, runs of it']]
+    averages = {}
+    for name, said in instruments(results).items():
+        if not set(ops) <= said.keys():
+            continue
+        runs = min(len(said[op]) for op in ops)
+        each = [
+            stats.spearmanr([said[op][i] for op in ops], mean)[0] for i in range(runs)
+        ]
+        averages[name] = [float(np.mean(said[op])) for op in ops]
+        whole = stats.spearmanr(averages[name], mean)[0]
+        rows.append(
+            [name, str(runs), f'{whole:.2f}', ', '.join(f'{x:.2f}' for x in each)]
+        )
+    agree = [
+        stats.spearmanr([gains[op][i] for op in ops], [gains[op][j] for op in ops])[0]
+        for i in range(len(seeds))
+        for j in range(i)
+    ]
+    order = np.argsort(mean)[::-1]
+    worth = ', '.join(f'{ops[k]} {mean[k]:+.1f}' for k in order)
+    figure, axes = new_figure(6.4, 4.4)
+    for name in (n for n in averages if n.startswith(('affinity', 'fine', 'p_o'))):
+        axes.plot(mean, stats.rankdata(averages[name]), 'o', alpha=0.6, label=name)
+    axes.set_xlabel('real gain in accuracy, points')
+    axes.set_ylabel('rank by the instrument')
+    axes.legend(frameon=False, fontsize=7)
+    figure.savefig(picture)
+    text = ', '.join(f'{x:.2f}' for x in agree)
+    return (
+        f'{table(rows)}\nSeeds of the truth agree by {text}. Real gains, points: '
+        f'{worth}.\n\n{cost(results)}'
+    )
+
+
+def paper_search(results: list[Result], picture: Path) -> str:
+    """Part A: the course of p_tp and of the entropy."""
+    (search,) = results
+    entropy = np.array(search['entropy']) / np.log(len(search['candidates']))
+    figure, axes = new_figure(6, 3.4)
+    axes.plot(range(1, len(entropy) + 1), search['total_prob'], label='p_tp')
+    axes.plot(range(1, len(entropy) + 1), entropy, label='entropy of p_o / log K')
+    axes.set_xlabel('search epoch')
+    axes.legend(frameon=False)
+    figure.savefig(picture)
+    probs = np.array(search['op_probs'])
+    text = ', '.join(f'{p:.3f}' for p in search['total_prob'])
+    return (
+        f'p_tp: {text}. Entropy at the end {entropy[-1]:.3f} of log K; the largest '
+        f'p_o is {probs.max() * len(probs):.2f} times uniform.\n\n{_found(results)}'
+        + cost(results)
+    )
+
+
+REPORTS = {
+    'S': new_camera,
+    'B': little_data,
+    'B1000': little_data,
+    'C': shift_bench,
+    'D1': ranking,
+    'D2': ranking,
+    'A': paper_search,
+}
+
+
+def main() -> None:
+    """Print all tables, draw all pictures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        '--results', type=Path, default=Path(__file__).parent / 'results'
+    )
+    parser.add_argument('--out', type=Path, default=ROOT / 'docs/images')
+    args = parser.parse_args()
+    for part, report in REPORTS.items():
+        results = load(args.results, part)
+        if results:
+            print(f'## {part}\n')
+            print(report(results, args.out / f'study_{part}.png'))
+
+
+if __name__ == '__main__':
+    main()
