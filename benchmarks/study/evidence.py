@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / 'tools/analysis_tools')]
+sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT / 'tools/analysis_tools'))
 
 import numpy as np
 from compare import differences, summarise
@@ -110,7 +111,7 @@ def little_data(results: list[Result], picture: Path) -> str:
             row[3:] = interval(paired, 2, '+'), welch(found, runs[base], 2)
         rows.append(row)
     figure, axes = new_figure(7, 3.6)
-    for place, (method, found) in enumerate(runs.items()):
+    for place, found in enumerate(runs.values()):
         axes.plot(found, np.full(len(found), place), 'o', alpha=0.6)
         axes.plot(np.mean(found), place, 'k|', markersize=14)
     axes.set_yticks(range(len(runs)), list(runs))
