@@ -42,11 +42,11 @@ def config(job: Job, folders: dict[str, Path], augment: Any) -> Config:
     else:
         pipeline = train.dataset.pipeline
         pipeline[2:3] = augment(setup['policy'], folders)
-        if setup.get('train_on'):
+        if setup.get('times'):
             camera = copy.deepcopy(train.dataset)
             camera.ann_file = 'annotations/deploy_val.json'
             camera.data_prefix = {'img': 'deploy_val/'}
-            camera.indices = chosen
+            camera.indices = chosen * setup['times']
             parts = [train.dataset, camera]
             train.dataset = {'type': 'ConcatDataset', 'datasets': parts}
         train.sampler = {'type': 'InfiniteSampler'}

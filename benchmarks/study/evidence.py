@@ -14,9 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-sys.path.insert(0, str(ROOT / 'tools/analysis_tools'))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tools/analysis_tools'))
 
 import numpy as np
 from compare import differences, summarise
@@ -24,6 +23,7 @@ from jobs import PARTS, SHIFTS
 from matplotlib.figure import Figure
 from scipy import stats
 
+ROOT = Path(__file__).resolve().parents[2]
 Result = dict[str, Any]
 Values = dict[int, float]  # of seeds, searches of one seed averaged
 
@@ -128,14 +128,14 @@ def new_camera(results: list[Result], picture: Path) -> str:
         trainings, lambda r: (r['tags']['method'], r['tags'].get('images'))
     )
     sizes = sorted({images for _, images in groups if images})
-    rows = [['labelled images of the camera', 'policy', 'trained on them', 'both']]
-    head = rows[0]
-    rows[0] = [*head, 'policy minus trained on them']
+    head = ['labelled images', 'policy', 'trained on them', 'trained on them, often']
+    head.append('both')
+    rows = [[*head, 'policy minus trained on them, often']]
     neither = [r['mAP'] for r in groups.get(('neither', None), [])]
     for size in sizes:
         values = {m: by_seed(groups.get((m, size), []), 'mAP') for m in head[1:]}
         cells = [interval(list(v.values()), 3) if v else '' for v in values.values()]
-        gains = differences(values['policy'], values['trained on them'])
+        gains = differences(values['policy'], values['trained on them, often'])
         gain = interval(list(gains.values()), 3, '+') if gains else ''
         rows.append([str(size), *cells, gain])
     figure, axes = new_figure(6.4, 4)

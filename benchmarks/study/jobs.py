@@ -263,14 +263,16 @@ def new_camera(scale: float) -> Iterator[Job]:
                 'S', 'digits_search', seed, (), setup, method='search', **tags
             )
             yield search
+            with_policy = [search.name], found(search.name)
             ways = {
-                'trained on them': ((), None, True),
-                'policy': ([search.name], found(search.name), False),
-                'both': ([search.name], found(search.name), True),
+                'trained on them': ((), None, 1),
+                'trained on them, often': ((), None, max(200 // size, 1)),
+                'policy': (*with_policy, 0),
+                'both': (*with_policy, 1),
             }
-            for method, (needs, policy, train_on) in ways.items():
+            for method, (needs, policy, times) in ways.items():
                 setup = {'steps': steps, 'images': size, 'policy': policy}
-                setup['train_on'] = train_on
+                setup['times'] = times  # that each of them is among the 600 others
                 yield _job(
                     'S', 'digits_train', seed, needs, setup, method=method, **tags
                 )

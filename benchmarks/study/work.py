@@ -207,12 +207,11 @@ def complete(config: Config, job: Job, folders: dict[str, Path]) -> None:
     config.randomness = {'seed': job.seed}
     config.log_level = 'WARNING'
     config.default_hooks = {
-        'timer': None if job.kind.endswith('train') else {'type': 'IterTimerHook'},
         'logger': {'type': 'LoggerHook', 'interval': NEVER},
         'checkpoint': None,
     }
-    if job.kind.endswith('train'):  # what it notes at each step waits for the device
-        config.default_hooks['runtime_info'] = None
+    if job.kind == 'train':  # what it notes at each step waits for the device
+        config.default_hooks |= {'runtime_info': None, 'timer': None}
     config.env_cfg = {'cudnn_benchmark': True, 'mp_cfg': {'opencv_num_threads': 0}}
     if 'vis_backends' in config:
         config.visualizer = {'type': 'Visualizer', 'vis_backends': []}
