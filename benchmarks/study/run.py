@@ -77,15 +77,21 @@ def one_of_each(jobs: list[Job]) -> list[Job]:
 
 def shrunk(job: Job) -> Job:
     """Return a job of a few steps of few images."""
-    setup = {**job.setup, 'steps': 4, 'batch': 8, 'few': 100, 'loaders': 0}
+    setup = {**job.setup, 'steps': 4, 'batch': 8, 'few': 40, 'loaders': 0}
     if 'network' in setup:
         setup['network'] = 'wrn10-1' if 'wrn' in setup['network'] else 'resnet18-8'
-    for key, most in {'parts': 32, 'val': 8}.items():
-        if key in setup:
-            setup[key] = [{**p, 'count': min(p['count'], most)} for p in setup[key]]
+    for key in setup.keys() & {'parts', 'val'}:
+        setup[key] = list(map(_shorter, setup[key]))
+    if 'start' in setup.get('test', {}):
+        setup['test'] = _shorter(setup['test'])
     if 'proxy' in setup:
         setup['proxy'] = {'num_train': 16, 'num_val': 8, 'seed': job.seed}
     return replace(job, setup=setup)
+
+
+def _shorter(part: dict[str, Any]) -> dict[str, Any]:
+    count = min(max(part['count'] // 100, 8), 40)
+    return {**part, 'start': part['start'] // 100, 'count': count}
 
 
 def work(pipe: Connection, folders: dict[str, Path], loaders: int, log: Path) -> None:

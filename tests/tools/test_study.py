@@ -1,0 +1,91 @@
+"""The study's scripts: benchmarks/study."""
+
+import json
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks.study import images, jobs
+from tests.ranks import ROOT
+
+PARTS = [part for part in jobs.PARTS if part != 'S']
+
+
+@pytest.mark.parametrize('part', jobs.PARTS)
+def test_jobs_have_names_of_their_own_and_stand_behind_what_they_need(part):
+    before = set()
+    for job in jobs.PARTS[part](1.0):
+        assert job.name not in before
+        assert before.issuperset(job.needs)
+        before.add(job.name)
+
+
+@pytest.mark.parametrize('part', PARTS)
+def test_nothing_but_the_last_figure_sees_test_images(part):
+    for job in jobs.PARTS[part](1.0):
+        seen = [*job.setup['parts'], *job.setup.get('val', [])]
+        assert {stretch.get('split', 'train') for stretch in seen} == {'train'}
+
+
+@pytest.mark.parametrize('part', ['C', 'D1', 'D2'])
+def test_searches_are_guided_by_images_that_the_network_does_not_learn_from(part):
+    for job in jobs.PARTS[part](1.0):
+        if 'val' in job.setup:
+            train, val = (
+                {i for p in job.setup[key] for i in range(p['start'], sum(ends(p)))}
+                for key in ('parts', 'val')
+            )
+            assert not train & val
+
+
+def ends(stretch):
+    return stretch['start'], stretch['count']
+
+
+def test_cameras_undo_themselves_where_they_can():
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    for shift, times in {'quarter turn': 4, 'mirror': 2, 'inverted': 2}.items():
+        seen = image
+        for _ in range(times):
+            assert seen is image or not np.array_equal(seen, image)
+            seen = images.shifted(seen, shift)
+        assert np.array_equal(seen, image)
+
+
+def class_folders(root):
+    rng = np.random.default_rng(0)
+    for split, count in {'train': 40, 'test': 4}.items():
+        for label in images.CLASSES:
+            folder = root / split / label
+            folder.mkdir(parents=True)
+            for number in range(count):
+                image = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+                cv2.imwrite(str(folder / f'{number}.png'), image)
+
+
+def test_every_stretch_of_packed_images_holds_the_classes_in_equal_parts(tmp_path):
+    class_folders(tmp_path / 'cifar10')
+    packed = images.pack(tmp_path / 'cifar10', tmp_path / 'packed')
+    found, labels = images.read(packed, 'train', 30, 50)
+    assert found.shape == (50, 32, 32, 3)
+    assert np.bincount(labels).tolist() == [5] * 10
+
+
+@pytest.mark.slow
+def test_a_job_of_each_kind_is_done(tmp_path):
+    class_folders(tmp_path / 'cifar10')
+    command = [
+        sys.executable,
+        str(ROOT / 'benchmarks/study/run.py'),
+        '--smoke',
+        '--workers',
+        '1',
+    ]
+    command += ['--parts', 'B', 'D2', '--cifar10', str(tmp_path / 'cifar10')]
+    subprocess.run([*command, '--out', str(tmp_path / 'out')], check=True, timeout=600)
+    for part in ('B', 'D2'):
+        lines = (tmp_path / f'out/{part}.jsonl').read_text().splitlines()
+        assert all('failed' not in json.loads(line) for line in lines)
