@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 SIDE, CLASSES = 8, 3
+NO_MMSEG = 'mmseg is not installed; tools/setup_env.sh does it with DDAS_OPTIONAL=1'
 
 
 def shared_path(*parts: str) -> Path:

@@ -10,6 +10,7 @@
 # In the environment:
 #
 # DDAS_VENV       the environment's folder (default .venv, or .venv-classic)
+# DDAS_OPTIONAL   if set, the default stack gets mmseg and mmrotate too
 # PYTHON          the interpreter that makes it (default python3)
 # XDG_CACHE_HOME  where compiled mmcv wheels are kept (default ~/.cache)
 #
@@ -44,6 +45,7 @@ case $stack in
     exit 2
     ;;
 esac
+[[ $stack == default && ${DDAS_OPTIONAL:-} ]] && more=$root/requirements/optional.txt || more=/dev/null
 [[ $venv == /* ]] || venv=$root/$venv
 [[ $where == no ]] || { echo "$venv" && exit; }
 py=$venv/bin/python notes=$venv/.ddas_mm log=$venv/.ddas_mm/setup.log
@@ -113,7 +115,7 @@ install_all() {
   install "${constraints[@]:0:2}" 'setuptools>=80' wheel ninja psutil
   install_mmcv
   say '4/5 installing the mm packages (at most a minute)'
-  install --no-build-isolation --no-cache-dir -r "$mm_packages"
+  install --no-build-isolation --no-cache-dir -r "$mm_packages" -r "$more"
   say '5/5 installing ddas_mm (editable), what it needs and what its tests need (at most a minute)'
   install --no-build-isolation -r "$root/requirements/runtime.txt" -r "$root/requirements/tests.txt" -e "$root"
   # mmcv wants the OpenCV with windows, which does not load without libGL
@@ -124,7 +126,7 @@ install_all() {
 }
 
 # All that decides what the environment holds, as one line.
-wanted=$(cat <(echo "$root") "$0" "$root"/{setup.py,requirements/*.txt} | sha256sum)
+wanted=$(cat <(echo "$root" "$more") "$0" "$root"/{setup.py,requirements/*.txt} | sha256sum)
 exec 9<"$root/requirements"
 flock 9 # another set-up of this checkout
 if [[ ! -x $py || ! -f $notes/stamp || $(<"$notes/stamp") != "$wanted" ]]; then

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -53,6 +54,35 @@ def build_space(config: Any, name: str = 'train_cfg.space') -> SearchSpace:
     except (TypeError, ValueError) as error:
         raise SettingError(f'{name}: {error}') from None
     return SearchSpace(table, candidates, settings['depth'], resolved.to_dict())
+
+
+def without_idle(
+    space: SearchSpace, results: Mapping[str, Any], tell: Callable[[str], None]
+) -> SearchSpace:
+    """Return a space without the candidates that could not act on the data.
+
+    Args:
+        space: The search space.
+        results: mm's dict of a sample, before DDASAugment.
+        tell: Takes a sentence that names what is left out.
+
+    Raises:
+        SettingError: If no candidate is left.
+    """
+    if results.get('gt_bboxes') is not None:
+        return space
+    acting = tuple(
+        candidate
+        for candidate in space.candidates
+        if not ops.get_op(space.table, candidate[0]).acts_by_box
+    )
+    idle = sorted({name for name, _ in {*space.candidates} - {*acting}})
+    why = 'act on boxes only, and the pipeline loads none'
+    if not acting:
+        raise SettingError(f'all candidates of train_cfg.space {why}')
+    if idle:
+        tell(f'left out of the search space: {", ".join(idle)} {why}')
+    return replace(space, candidates=acting)
 
 
 class Uniform(Struct, forbid_unknown_fields=True):

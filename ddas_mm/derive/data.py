@@ -118,7 +118,8 @@ def _middle_crop(tail: Sequence[Step]) -> list[Step]:
     crops = [step['crop_size'] for step in tail if type_name(step) == 'RandomCrop']
     if not crops or type_name(tail[-1]) != 'PackSegInputs':
         return []
-    height, width = crops[-1]
+    side = crops[-1]
+    height, width = (side, side) if isinstance(side, int) else side
     return [{'type': 'CenterCrop', 'crop_size': (width, height), 'auto_pad': True}]
 
 

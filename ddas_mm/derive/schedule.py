@@ -41,8 +41,10 @@ class SearchPlan:
 
 
 _CIFAR = SearchPlan('cifar', 5000, 5000, 20, 3, 0.001, 0.005, 2, 256)
+_COCO = SearchPlan('coco', 3000, 1500, 30, 3, 0.001, 0.001, 6)
 PAPER = {
-    'coco': SearchPlan('coco', 3000, 1500, 30, 3, 0.001, 0.001, 6),
+    'coco': _COCO,
+    'segmentation': replace(_COCO, space='segmentation'),  # not in the paper
     'imagenet': SearchPlan('imagenet', 6000, 2400, 40, 2, 0.002, 0.003, 6, 64),
     'cifar': _CIFAR,
     'svhn': replace(_CIFAR, space='svhn', num_train=3000, num_val=3000),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +107,15 @@ def _fit_loader(loader: Any, changes: list[str]) -> None:
 def _loop(config: Config, plan: SearchPlan, amp: bool) -> dict[str, Any]:
     loader = config.train_dataloader
     space: dict[str, Any] = {'name': plan.space, 'depth': 2}
+    constants: dict[str, Any] = {}
     if type_name(leaf_of(loader.dataset)) in RGB_ARRAYS:
-        space['constants'] = {'channel_order': 'rgb'}
+        constants['channel_order'] = 'rgb'
+    heads = config.model.get('decode_head') or {}
+    for head in [heads] if isinstance(heads, Mapping) else heads:
+        if head.get('ignore_index') is not None:  # places without a pixel are such
+            constants['seg_fill'] = head['ignore_index']
+    if constants:
+        space['constants'] = constants
     most = max(plan.num_val // plan.processes, 1)
     val_loader: dict[str, Any] = {
         'batch_size': min(plan.val_batch or loader.get('batch_size') or 1, most)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ddas_mm.ops.constants import Constants
+from ddas_mm.ops.detection import DETECTION
 from ddas_mm.ops.sample import Sample
 from ddas_mm.ops.spec import check_level
 from ddas_mm.ops.tables import TABLES, apply_to_sample, get_op
@@ -114,8 +115,13 @@ SPACES: dict[str, dict[str, Any]] = {
         'levels': (2,),
     },
     'coco': {'table': 'detection', 'ops': _COCO_OPS, 'levels': (4, 6, 8)},
+    'segmentation': {
+        'table': 'detection',
+        'ops': tuple(spec.name for spec in DETECTION if not spec.acts_by_box),
+        'levels': (4, 6, 8),
+    },
 }
-"""Name -> table, operations and levels: K = 51, 51, 31, 18 and 59 candidates."""
+"""Name -> table, operations and levels: K = 51, 51, 31, 18, 59 and 46 candidates."""
 
 
 def expand_candidates(

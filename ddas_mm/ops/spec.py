@@ -122,10 +122,14 @@ class OpSpec:
         return '8 bits' if wide and not kernel.wide else ''
 
     @property
+    def acts_by_box(self) -> bool:
+        """Whether it does nothing to an image without boxes."""
+        return isinstance(self.kernel, PerBox) or self.kernel is box_cutout
+
+    @property
     def needs_boxes(self) -> bool:
         """Whether it has to know where the boxes are."""
-        by_box = isinstance(self.kernel, PerBox) or self.kernel is box_cutout
-        return by_box or self.moves
+        return self.acts_by_box or self.moves
 
     def argument(
         self, level: Level | None, rng: Rng, constants: Constants

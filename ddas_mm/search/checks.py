@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from logging import Logger
 from typing import Any
 
@@ -12,6 +13,7 @@ from mmengine.registry import OPTIMIZERS
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from ddas_mm.augment.candidates import CandidateOps
 from ddas_mm.config import type_name
 from ddas_mm.errors import SettingError, check_number
 from ddas_mm.ops import erasing_candidates
@@ -183,6 +185,32 @@ def check_model(module: nn.Module) -> None:
             'model must have parameters that are trained, and all of them must share '
             f'one dtype and device, but they have {sorted(map(str, kinds))}'
         )
+
+
+def check_ignored(
+    model: nn.Module, results: Mapping[str, Any], ops: CandidateOps
+) -> None:
+    """Check that a segmentation network ignores what operations fill its maps with.
+
+    Args:
+        model: The network.
+        results: mm's dict of a sample, before DDASAugment.
+        ops: The operations of the search space.
+
+    Raises:
+        SettingError: If a head ignores another class index.
+    """
+    if results.get('gt_seg_map') is None or not ops.moves:
+        return
+    fill = ops.constants.seg_fill
+    for name, module in model.named_modules():
+        ignored = getattr(module, 'ignore_index', None)
+        if 'Head' in type(module).__name__ and ignored not in (None, fill):
+            raise SettingError(
+                f'model.{name} ignores class {ignored}, but operations fill places '
+                f'outside of the image with {fill}; set '
+                f'train_cfg.space.constants=dict(seg_fill={ignored})'
+            )
 
 
 def warn_of_erasing(space: SearchSpace, train: ViewDataset, logger: Logger) -> None:

@@ -14,7 +14,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor
 
-from ddas_mm.augment.candidates import CandidateOps, build_space
+from ddas_mm.augment.candidates import CandidateOps, build_space, without_idle
 from ddas_mm.errors import check_all, check_integer, check_kind
 from ddas_mm.policy import Effects, PolicyParams, estimate_effects
 from ddas_mm.randomness import seed_step, shared_seed
@@ -115,16 +115,20 @@ class DDASLoop(EpochBasedTrainLoop):
         self.num_policies = num_policies
         self.amp, self.channels_last, self.compile = amp, channels_last, compile
         self.racing, self.stop = racing, stop
-        self.space = build_space(space)
         self.device = next(runner.model.parameters()).device
         # other devices may not know float64
         device = self.device if self.device.type == 'cuda' else 'cpu'
-        self.policy = PolicyParams(len(self.space), *rates, device=device)
         self.seed = seed = shared_seed(runner)
         val_config = {**dataloader, 'dataset': {}, **policy_dataloader}
         sources = (dataloader.get('dataset'), val_config['dataset'])
-        ops = CandidateOps(self.space)
+        whole = build_space(space)
+        ops = CandidateOps(whole)
         train, val = data.build_search_datasets(*sources, proxy, ops, seed, paired)
+        loaded = next(filter(None, map(train.loaded, range(len(train)))))
+        self.space = without_idle(whole, loaded, runner.logger.info)
+        checks.check_ignored(runner.model, loaded, ops)
+        train.ops = CandidateOps(self.space)
+        self.policy = PolicyParams(len(self.space), *rates, device=device)
         self.val_loader = data.build_val_loader(val, val_config, seed)
         super().__init__(
             runner,

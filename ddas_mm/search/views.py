@@ -121,14 +121,18 @@ class ViewDataset(Chosen):
         """Return an image as ``D_0`` has it."""
         return self[ViewIndex(index, epoch, [])][1][0]
 
+    @generators_kept()
+    def loaded(self, index: int, epoch: int = 0) -> dict[str, Any] | None:
+        """Return mm's dict of an image before DDASAugment; None where it is dropped."""
+        seed_generators(self.seed, streams.HEAD, epoch, index)
+        return self.heads[self._leaf(index)](self.get_data_info(index))
+
     def _views(self, index: int, item: ViewIndex) -> list[Any]:
         leaf, seed, key = self._leaf(index), self.seed, (item.epoch, index)
+        loaded, views = self.loaded(index, item.epoch), []
+        if loaded is None:
+            raise UnusableImage('before any policy')
         with generators_kept():
-            seed_generators(seed, streams.HEAD, *key)
-            loaded = self.heads[leaf](self.get_data_info(index))
-            if loaded is None:
-                raise UnusableImage('before any policy')
-            views = []
             for view, policy in enumerate([[], *item.policies]):
                 results = copy.deepcopy(loaded)
                 if policy:

@@ -15,7 +15,10 @@ from ddas_mm.ops import (
 
 @pytest.mark.parametrize(
     ('name', 'size'),
-    [('cifar', 51), ('svhn', 51), ('imagenet', 31), ('sanity', 18), ('coco', 59)],
+    [
+        *(('cifar', 51), ('svhn', 51), ('imagenet', 31), ('sanity', 18)),
+        *(('coco', 59), ('segmentation', 46)),
+    ],
 )
 def test_number_of_candidates(name, size):
     candidates = expand_candidates(**SPACES[name])
@@ -43,6 +46,20 @@ def test_coco_holds_what_the_published_policies_use():
     zoph = set(TABLES['detection']) - ours
     assert len(zoph) == 25
     assert set(SPACES['coco']['ops']) == (zoph - unused) | {'Identity'}
+
+
+def test_segmentation_holds_what_acts_without_boxes():
+    image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    acting = set()
+    for name, spec in TABLES['detection'].items():
+        level = 6 if spec.takes_level else None
+        draws = (
+            apply_op('detection', name, level, image, [], np.random.default_rng(seed))
+            for seed in range(4)
+        )
+        if any((out != image).any() for out, _ in draws):
+            acting.add(name)
+    assert set(SPACES['segmentation']['ops']) == acting | {'Identity'}
 
 
 def test_sanity_turns_instead_of_rotating():

@@ -1,0 +1,54 @@
+"""Segmentation maps out of instance masks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from ddas_mm.augment.adapter import PER_BOX
+from ddas_mm.errors import SettingError
+from ddas_mm.registry import TRANSFORMS
+
+IGNORED = 255
+
+
+@TRANSFORMS.register_module()
+class LoadSegMapFromMasks(BaseTransform):
+    """Draw instance masks as a segmentation map, behind mmdet's LoadAnnotations.
+
+    So files of COCO's format train mmseg's networks. Smaller instances lie on top;
+    pixels have the label of their instance, or 255 (ignored) where it is a crowd.
+
+    Required Keys: img, gt_masks (bitmaps), gt_bboxes_labels, gt_ignore_flags.
+
+    Added Keys: gt_seg_map, seg_fields; boxes and masks are taken out.
+
+    Args:
+        background: Class index of pixels without an instance.
+    """
+
+    def __init__(self, background: int = IGNORED) -> None:
+        self.background = background
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Draw the map of one sample.
+
+        Raises:
+            SettingError: If the sample holds no bitmap masks.
+        """
+        masks = getattr(results.get('gt_masks'), 'masks', None)
+        if not isinstance(masks, np.ndarray):
+            raise SettingError(
+                'LoadSegMapFromMasks found no bitmap masks; put '
+                "dict(type='mmdet.LoadAnnotations', with_mask=True) before it"
+            )
+        labels = np.where(
+            results['gt_ignore_flags'], IGNORED, results['gt_bboxes_labels']
+        )
+        seg_map = np.full(results['img'].shape[:2], self.background, np.uint8)
+        for index in np.argsort(-masks.sum(axis=(1, 2), dtype=np.int64)):
+            seg_map[masks[index] > 0] = labels[index]
+        kept = {key: value for key, value in results.items() if key not in PER_BOX}
+        return {**kept, 'gt_seg_map': seg_map, 'seg_fields': ['gt_seg_map']}
