@@ -82,15 +82,20 @@ def load_config(args: argparse.Namespace) -> Config:
     Raises:
         SettingError: If the file is missing, or an argument does not fit it.
     """
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     config = read_config(args.config)
-    config.launcher = args.launcher
     if args.data_root is not None:
         set_data_root(config, args.data_root)
         for hook in find_dicts(config.get('custom_hooks') or [], HOOK):
             hook['data_root'] = args.data_root
     if args.cfg_options is not None:
         merge_options(config, args.cfg_options)
+    return complete_config(config, args)
+
+
+def complete_config(config: Config, args: argparse.Namespace) -> Config:
+    """Put into a config what the command line says of the run itself."""
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    config.launcher = args.launcher
     _complete_loaders(config)
     if args.work_dir is not None:
         config.work_dir = args.work_dir

@@ -124,7 +124,7 @@ class DDASLoop(EpochBasedTrainLoop):
         whole = build_space(space)
         ops = CandidateOps(whole)
         train, val = data.build_search_datasets(*sources, proxy, ops, seed, paired)
-        loaded = next(filter(None, map(train.loaded, range(len(train)))))
+        loaded = next(filter(None, map(train.loaded, range(len(train)))), {})
         self.space = without_idle(whole, loaded, runner.logger.info)
         checks.check_ignored(runner.model, loaded, ops)
         train.ops = CandidateOps(self.space)

@@ -30,6 +30,7 @@ from ddas_mm.search.checks import check_optimizer
 from ddas_mm.search.original import drop_batch_augments
 from tests import toy
 from tools import search, train
+from tools.analysis_tools import benchmark_search, browse_augment
 
 DETECTION = ['LoadImageFromFile', 'LoadAnnotations', 'ddas_mm.DDASAugment', 'Resize']
 PLAN = replace(PAPER['coco'], num_train=600, num_val=40, epochs=6)
@@ -593,6 +594,53 @@ def test_processes_are_counted_as_the_launcher_tells(
     processes = 1 if launcher == 'none' else 4
     assert config.train_cfg.policy_dataloader.batch_size == 8 // processes
     assert f'mini-batches of {4 * processes} images' in config.derived_from.changes[-1]
+
+
+class Seen(Exception):
+    """Ends a tool where its config is complete."""
+
+
+@pytest.mark.parametrize('tool', [browse_augment, benchmark_search])
+def test_tools_look_at_the_search_that_would_be_started(
+    tool, toy_training, monkeypatch
+):
+    def end(config):
+        raise Seen(config)
+
+    options = ['train_dataloader.dataset.size=21', 'model.norm=False']
+    command = ['net.py', '--space', 'cifar', '--epochs', '3', '--cfg-options', *options]
+    monkeypatch.setattr(benchmark_search, 'build_loop', end)
+    monkeypatch.setattr(browse_augment.Examples, 'from_config', end)
+    monkeypatch.setattr(sys, 'argv', ['tool.py', *command])
+    with pytest.raises(Seen) as ended:
+        tool.main()
+    (found,) = ended.value.args
+    assert not (toy_training / 'work_dirs').exists()
+
+    started = []
+    monkeypatch.setattr(commands, '_run_search', started.append)
+    run(monkeypatch, *command)
+    config = Config.fromfile(started[0].config)
+    assert found.train_cfg.proxy == dict(num_train=14, num_val=7, seed=0)
+    for part in ('proxy', 'space', 'max_epochs', 'policy_dataloader'):
+        assert found.train_cfg[part] == config.train_cfg[part]
+    assert found.train_dataloader.dataset == config.train_dataloader.dataset
+    assert found.model == config.model
+
+
+def test_candidates_of_a_training_config_are_drawn(toy_training, monkeypatch, capsys):
+    command = ['net.py', '--space', 'cifar', '--out', 'sheet.png']
+    monkeypatch.setattr(sys, 'argv', ['browse_augment.py', *command])
+    browse_augment.main()
+    assert capsys.readouterr().out.split() == ['sheet.png']
+    assert (toy_training / 'sheet.png').is_file()
+
+
+def test_sizes_of_a_search_need_a_space_in_every_tool(toy_training, monkeypatch):
+    for tool in (browse_augment, benchmark_search):
+        monkeypatch.setattr(sys, 'argv', ['tool.py', 'net.py', '--num-val', '3'])
+        with pytest.raises(SettingError, match=r'--num-val belongs .*\(--space\)'):
+            tool.main()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 r"""Time the steps of a search against plain forward and backward of the same batches.
 
 Examples:
-  python tools/analysis_tools/benchmark_search.py configs/ddas_retinanet_r50_coco.py
+  python tools/analysis_tools/benchmark_search.py my_training_config.py --space coco
   python tools/analysis_tools/benchmark_search.py configs/ddas_wrn40-2_cifar10.py \
       --amp --compile --cfg-options train_dataloader.num_workers=0
 """
@@ -24,8 +24,9 @@ import torch
 from mmengine.model import is_model_wrapper
 from torch import nn
 
+from ddas_mm.cli.derive import add_search_arguments, load_search
 from ddas_mm.cli.parser import ToolParser, track
-from ddas_mm.cli.run import add_common_arguments, build_runner, load_config, run_tool
+from ddas_mm.cli.run import build_runner, run_tool
 from ddas_mm.search.data import prefetched
 from ddas_mm.search.gradients import ViewGradients, compute_loss, weights_last
 from ddas_mm.search.loop import DDASLoop
@@ -153,7 +154,7 @@ def device_name(device: torch.device) -> str:
 def main() -> None:
     """Measure and print."""
     parser = ToolParser(__doc__)
-    add_common_arguments(parser)
+    add_search_arguments(parser)
     parser.add_argument('--steps', type=int, default=10, help='timed steps')
     parser.add_argument('--warmup', type=int, default=2, help='steps before them')
     parser.add_argument('--amp', action='store_true', help='bfloat16 autocast')
@@ -163,7 +164,7 @@ def main() -> None:
         help='compile the network of the search; that of the floor stays eager',
     )
     args = parser.parse_args()
-    config = load_config(args)
+    config = load_search(args)
     config.log_level = 'ERROR'
     config.train_cfg.amp = args.amp
     config.train_cfg.compile = args.compile

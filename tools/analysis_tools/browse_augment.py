@@ -1,7 +1,7 @@
 r"""Draw what operations and policies do to an image of the training data.
 
 Examples:
-  python tools/analysis_tools/browse_augment.py configs/ddas_retinanet_r50_coco.py
+  python tools/analysis_tools/browse_augment.py my_training_config.py --space coco
   python tools/analysis_tools/browse_augment.py configs/ddas_retinanet_r50_coco.py \
       --data-root /data/coco --index 7 --show-masks
   python tools/analysis_tools/browse_augment.py work_dirs/x/retrain_x.py --epoch 100
@@ -19,9 +19,10 @@ sys.path.insert(0, __file__.rpartition('/tools/')[0])
 
 from mmengine.config import Config
 
-from ddas_mm.augment.candidates import build_space
+from ddas_mm.augment.candidates import build_space, without_idle
+from ddas_mm.cli.derive import add_search_arguments, load_search
 from ddas_mm.cli.parser import ToolParser, at_least
-from ddas_mm.cli.run import add_common_arguments, load_config, run_tool
+from ddas_mm.cli.run import run_tool
 from ddas_mm.config import find_dicts
 from ddas_mm.errors import SettingError
 from ddas_mm.outcome.pictures import DRAWS, Examples, ImagePictures, draw_contact_sheet
@@ -32,7 +33,7 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = ToolParser(__doc__)
     add = parser.add_argument
-    add_common_arguments(parser)
+    add_search_arguments(parser)
     add('--out', type=Path, metavar='PNG', help='file to write')
     add('--index', action=at_least(0), default=0, help='training image (default: 0)')
     add('--policy', metavar='JSON', help="a search's policy.json")
@@ -57,13 +58,13 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Draw a contact sheet."""
     args = parse_args()
-    config = load_config(args)
+    config = load_search(args)
     if args.show_masks is not None:
         load_masks(config, args.show_masks == 'polygon')
     results, schedule = load_image(config, args.index, args.seed)
     schedule = schedule if args.policy is None else read_policy(args.policy)
     kind = 'candidates' if schedule is None or args.candidates else 'samples'
-    space = find_space(config, schedule)
+    space = find_space(config, schedule, results)
     images = ImagePictures(space, results, args.seed)
     where = f'image {args.index} ({Path(results.get("img_path") or "").name})'
     if kind == 'candidates':
@@ -121,7 +122,9 @@ def load_image(
     return results, examples.schedule(index)
 
 
-def find_space(config: Config, schedule: PolicySchedule | None) -> SearchSpace:
+def find_space(
+    config: Config, schedule: PolicySchedule | None, results: dict[str, Any]
+) -> SearchSpace:
     """Return the policy's search space, or the config's."""
     if schedule is not None:
         return schedule.space
@@ -129,9 +132,9 @@ def find_space(config: Config, schedule: PolicySchedule | None) -> SearchSpace:
     if space is None:
         raise SettingError(
             f'{config.filename!r} has neither train_cfg.space nor a policy in its '
-            'DDASAugment; give --policy policy.json'
+            'DDASAugment; give --policy policy.json, or --space of a training'
         )
-    return build_space(space)
+    return without_idle(build_space(space), results, print)
 
 
 def find_epoch(

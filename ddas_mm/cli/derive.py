@@ -1,0 +1,155 @@
+"""The command line's side: ``TRAIN_CONFIG --space NAME``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from ddas_mm.cli.checks import VARIABLES
+from ddas_mm.cli.options import merge_options
+from ddas_mm.cli.parser import at_least, is_first_process
+from ddas_mm.cli.run import add_common_arguments, complete_config, load_config
+from ddas_mm.config import (
+    config_text,
+    init_scope,
+    read_config,
+    set_data_root,
+    type_name,
+)
+from ddas_mm.derive.augment import mark_training
+from ddas_mm.derive.schedule import PAPER, SearchPlan, fitted_sizes, rate_and_batch
+from ddas_mm.derive.search import derive_search, search_dataset, write_derived
+from ddas_mm.errors import SettingError
+from ddas_mm.search.checks import check_followed
+from ddas_mm.search.data import build_dataset
+from ddas_mm.search.splits import distinct_images
+
+# What --cfg-options set for the search alone; all else holds in the training too.
+SEARCH_ALONE = ('train_cfg', 'optim_wrapper', 'param_scheduler', 'auto_scale_lr')
+LR = 'optim_wrapper.optimizer.lr'
+
+
+def add_derive_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that make a search of a training config."""
+    parser.set_defaults(auto_scale_lr=False)
+    add = parser.add_argument_group(
+        'search of a training config',
+        'with --space, CONFIG is an ordinary training config, whose search is derived '
+        '(tools/search.py writes it to the work_dir). --cfg-options of '
+        f'{", ".join(SEARCH_ALONE)} are for the search alone, all others hold in the '
+        'emitted training too',
+    ).add_argument
+    add('--space', choices=list(PAPER), help='operations to search')
+    add('--num-train', action=at_least(1), metavar='N', help='images of S_train')
+    add('--num-val', action=at_least(1), metavar='M', help='images of S_val')
+    add('--epochs', action=at_least(1), metavar='T', help='search epochs')
+
+
+def add_search_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of a tool that looks at a search before it is started."""
+    add_common_arguments(parser)
+    add_derive_arguments(parser)
+
+
+def load_search(args: argparse.Namespace) -> Config:
+    """Return the config that a tool is to look at: with --space, the derived search.
+
+    Raises:
+        SettingError: If the config has no search, or an argument does not fit.
+    """
+    if args.space is None:
+        check_sizes(args)
+        return load_config(args)
+    search, _ = _derive(args)
+    return complete_config(Config.fromstring(config_text(search), '.py'), args)
+
+
+def check_sizes(args: argparse.Namespace) -> None:
+    """Check that sizes of a search are given with ``--space`` alone.
+
+    Raises:
+        SettingError: If one is given without it.
+    """
+    for name in ('num_train', 'num_val', 'epochs'):
+        if args.space is None and getattr(args, name) is not None:
+            raise SettingError(
+                f'--{name.replace("_", "-")} belongs to the search of a training '
+                'config (--space); a search config takes --cfg-options '
+                'train_cfg.proxy.num_train, train_cfg.proxy.num_val or '
+                'train_cfg.max_epochs'
+            )
+
+
+def derive_from_arguments(args: argparse.Namespace) -> argparse.Namespace:
+    """Write the search of a training config; return the arguments that start it.
+
+    Raises:
+        SettingError: If the config has no search, or an argument does not fit.
+    """
+    search, marked = _derive(args)
+    path = write_derived(search, marked, Path(args.work_dir), Path(args.config).stem)
+    if is_first_process():
+        print(f'{path} derived from {args.config}:')
+        print(*(f'  {line}' for line in search.derived_from.changes), sep='\n')
+    done = {'cfg_options': None, 'data_root': None}
+    return argparse.Namespace(**{**vars(args), 'config': str(path), **done})
+
+
+def _derive(args: argparse.Namespace) -> tuple[Config, Config]:
+    """Return the search of a training config, and the training with DDASAugment.
+
+    Raises:
+        SettingError: If the config has no search, or an argument does not fit.
+    """
+    options = args.cfg_options or {}
+    own = {k: v for k, v in options.items() if k.partition('.')[0] in SEARCH_ALONE}
+    shared = {k: v for k, v in options.items() if k not in own}
+    marked = mark_training(_read_training(args, shared))
+    plan = _plan(args, marked)
+    search = derive_search(marked, plan, f'{Path(args.config).stem}.py')
+    if args.auto_scale_lr:
+        own['auto_scale_lr.enable'] = True
+    elif LR in own and 'auto_scale_lr.enable' not in own:
+        own['auto_scale_lr.enable'] = False  # a rate that was given is taken as it is
+    merge_options(search, own)
+    check_followed(search.optim_wrapper)
+    search.derived_from.changes.append(rate_and_batch(search, plan.processes))
+    search.work_dir = args.work_dir or f'work_dirs/search_{Path(args.config).stem}'
+    return search, marked
+
+
+def _read_training(args: argparse.Namespace, options: Mapping[str, Any]) -> Config:
+    config = read_config(args.config)
+    if type_name(config.get('train_cfg') or {}) == 'DDASLoop':
+        raise SettingError(
+            f'{args.config!r} is a search config already; change it by --cfg-options, '
+            f'e.g. train_cfg.space.name={args.space}'
+        )
+    if args.data_root is not None:
+        set_data_root(config, args.data_root)
+    merge_options(config, options)
+    return config
+
+
+def _plan(args: argparse.Namespace, marked: Config) -> SearchPlan:
+    paper = PAPER[args.space]
+    num_train, num_val = args.num_train, args.num_val
+    if num_train is None or num_val is None:
+        init_scope(marked)
+        dataset = build_dataset(search_dataset(marked, []), 'train_dataloader.dataset')
+        size = len(distinct_images(dataset)[0])
+        num_train, num_val = fitted_sizes(paper, size, num_train, num_val)
+    _, variable, *_ = VARIABLES.get(args.launcher, (None, ''))
+    return replace(
+        paper,
+        num_train=num_train,
+        num_val=num_val,
+        epochs=args.epochs or paper.epochs,
+        processes=int(os.environ.get(variable, 1)),
+    )
