@@ -26,6 +26,7 @@ def write_all(root: Path) -> None:
     _coco(root / 'data/coco', rng, ['train2017', 'val2017'], 'instances_{}', 'cat')
     parts = ['train', 'deploy_val', 'deploy_test', 'upright_test']
     _coco(root / 'data/digits', rng, parts, '{}', '3')
+    _coco(root / 'data/coco128', rng, ['train2017'], 'instances_{}', 'person', 128)
 
 
 def _image(path: Path, rng: np.random.Generator, height: int, width: int) -> None:
@@ -69,15 +70,16 @@ def _coco(
     parts: list[str],
     name: str,
     category: str,
+    number: int = 8,
 ) -> None:
     (root / 'annotations').mkdir(parents=True)
     images = [
-        dict(id=i, file_name=f'{i}.png', height=64, width=64) for i in range(1, 9)
+        dict(id=i, file_name=f'{i}.png', height=64, width=64)
+        for i in range(1, number + 1)
     ]
-    boxes = [
-        dict(id=i, image_id=i, category_id=1, bbox=[8, 8, 40, 36], area=1440, iscrowd=0)
-        for i in range(1, 9)
-    ]
+    box = dict(category_id=1, bbox=[8, 8, 40, 36], area=1440, iscrowd=0)
+    box['segmentation'] = [[8, 8, 48, 8, 48, 44, 8, 44]]
+    boxes = [dict(id=i, image_id=i, **box) for i in range(1, number + 1)]
     content = dict(
         images=images, annotations=boxes, categories=[dict(id=1, name=category)]
     )

@@ -31,8 +31,10 @@ DATA = {  # its name, the baselines of its trainings, AutoAugment's policy
     'imagenet': ('ImageNet-1k', ('none', *TORCHVISION), 'imagenet'),
     'coco': ('COCO', COCO, None),
     'digits': ('digits', (), None),
+    'coco128': ('COCO128', (), None),
 }
 NETWORKS = {
+    'fcn': ['FCN', 'ResNet'],
     'retinanet': ['RetinaNet', 'ResNet', 'FPN'],
     'resnet': ['ResNet'],
     'shake': ['Shake-Shake'],
