@@ -21,11 +21,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
 from ddas_mm.augment.adapter import unpack
 from ddas_mm.augment.candidates import CandidateOps
 from ddas_mm.augment.transform import DDASAugment, leaf_datasets, split_pipeline
+from ddas_mm.config import init_scope
 from ddas_mm.errors import SettingError
 from ddas_mm.ops import Sample
 from ddas_mm.outcome.plots import COLOURS
@@ -62,7 +62,7 @@ class Examples:
         loader = config.get('train_dataloader')
         if not isinstance(loader, Mapping):
             raise SettingError(f'{config.filename!r} has no train_dataloader')
-        init_default_scope(config.get('default_scope', 'mmengine'))
+        init_scope(config)
         return cls(build_dataset(loader.get('dataset'), 'train_dataloader.dataset'))
 
     def __len__(self) -> int:
