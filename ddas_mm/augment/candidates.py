@@ -15,8 +15,9 @@ from ddas_mm.errors import SettingError, check_keys, typed
 from ddas_mm.ops import OpSpec, apply_to_sample, resolve_constants
 from ddas_mm.ops.constants import CONSTANT_DEFAULTS
 from ddas_mm.policy import PolicySchedule, SearchSpace
+from ddas_mm.policy.space import candidate_label
 
-KEYS = ('name', 'table', 'ops', 'levels', 'depth', 'constants')
+KEYS = ('name', 'table', 'ops', 'levels', 'depth', 'constants', 'without')
 
 
 def build_space(config: Any, name: str = 'train_cfg.space') -> SearchSpace:
@@ -25,7 +26,8 @@ def build_space(config: Any, name: str = 'train_cfg.space') -> SearchSpace:
     Args:
         config: A dict with ``name`` (one of the named spaces) or with ``table``
             and ``ops``; ``levels``, ``depth`` (N_o, 2 if not given) and
-            ``constants`` may be given too, and override the named space.
+            ``constants`` may be given too, and override the named space;
+            ``without`` names candidates to leave out, e.g. ``'Rotate 14'``.
         name: Where the settings stand, for messages.
 
     Raises:
@@ -53,7 +55,18 @@ def build_space(config: Any, name: str = 'train_cfg.space') -> SearchSpace:
         resolved = resolve_constants(table, **constants)
     except (TypeError, ValueError) as error:
         raise SettingError(f'{name}: {error}') from None
-    return SearchSpace(table, candidates, settings['depth'], resolved.to_dict())
+    labels = [*map(candidate_label, candidates)]
+    without = settings.get('without', ())
+    for label in without:
+        if label not in labels:
+            raise SettingError(
+                f'{name}.without has no candidate {label!r}; there are '
+                f'{", ".join(labels)}'
+            )
+    kept = (
+        c for c, label in zip(candidates, labels, strict=True) if label not in without
+    )
+    return SearchSpace(table, tuple(kept), settings['depth'], resolved.to_dict())
 
 
 def without_idle(

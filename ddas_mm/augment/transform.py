@@ -135,3 +135,11 @@ def split_pipeline(pipeline: Compose) -> tuple[Compose, Compose]:
         )
     place = places[0]
     return Compose(steps[:place]), Compose(steps[place + 1 :])
+
+
+def place_of_policies(pipeline: Compose) -> int:
+    """Return how many steps come before DDASAugment; without one, those that load."""
+    steps = pipeline.transforms
+    marks = [i for i, step in enumerate(steps) if isinstance(step, DDASAugment)]
+    loads = [i + 1 for i, step in enumerate(steps) if type(step).__name__[:4] == 'Load']
+    return max(marks or loads, default=0)

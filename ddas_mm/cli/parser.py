@@ -1,4 +1,4 @@
-"""What the tools' command lines share: options and their help, and progress."""
+"""What the tools' command lines share: options and their help, progress, tables."""
 
 from __future__ import annotations
 
@@ -132,3 +132,13 @@ def track(items: Sequence[T], what: str) -> Iterator[T]:
                 told = time.monotonic()
                 console.print(progress)
             yield item
+
+
+def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return columns of text, the first to the left and the others to the right."""
+    table = [header, *rows]
+    first, *others = (max(map(len, column)) for column in zip(*table, strict=True))
+    return '\n'.join(
+        '  '.join([name.ljust(first), *map(str.rjust, cells, others)])
+        for name, *cells in table
+    )

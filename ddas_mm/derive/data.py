@@ -105,10 +105,23 @@ def val_pipeline(
             'S_val from; set train_cfg.policy_dataloader.dataset.pipeline in a search '
             'config'
         )
+    return evaluation_pipeline(pipeline, evaluation)
+
+
+def evaluation_pipeline(
+    pipeline: Sequence[Step], evaluation: Sequence[Step]
+) -> list[Step]:
+    """Return the steps that load and pack as in training, and resize as in evaluation.
+
+    Args:
+        pipeline: A training pipeline with DDASAugment in it.
+        evaluation: The pipeline of ``val_dataloader`` or ``test_dataloader``.
+    """
+    place = [type_name(step) for step in pipeline].index(AUGMENT)
     return [
         *(step for step in pipeline[:place] if 'Random' not in type_name(step)),
         *(step for step in evaluation if _is_plain(type_name(step))),
-        *_middle_crop(tail),
+        *_middle_crop(pipeline[place + 1 :]),
         *(step for step in pipeline if type_name(step).startswith('Pack')),
     ]
 

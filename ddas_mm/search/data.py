@@ -24,7 +24,13 @@ from ddas_mm.search.contents import check_scale
 from ddas_mm.search.images import check_images
 from ddas_mm.search.sampler import EndlessBatchSampler, PolicyBatchSampler
 from ddas_mm.search.splits import VAL_DATASET, check_disjoint, choose
-from ddas_mm.search.views import Chosen, ValidationDataset, ViewDataset, collate_views
+from ddas_mm.search.views import (
+    Chosen,
+    ValidationDataset,
+    ViewDataset,
+    ViewIndex,
+    collate_views,
+)
 
 
 def build_search_datasets(
@@ -194,6 +200,33 @@ def build_view_loader(
         ),
         collate_fn=partial(collate_views, collate=_collate(config)),
         **_torch_settings(config),
+    )
+
+
+AT_ONCE = 8  # candidates per image that is loaded, and so in memory
+
+
+def build_candidate_loader(
+    views: ViewDataset, config: Mapping[str, Any], batches: Sequence[Sequence[int]]
+) -> DataLoader:
+    """Build the loader of mini-batches as they are and after each candidate alone.
+
+    Args:
+        views: S_train, or S_val as views.
+        config: ``train_dataloader``.
+        batches: Indices of each mini-batch.
+    """
+    every = [[k] for k in range(len(views.ops.candidates))]
+    parts = [every[i : i + AT_ONCE] for i in range(0, len(every), AT_ONCE)]
+    return DataLoader(
+        views,
+        batch_sampler=[
+            [ViewIndex(index, 0, part) for index in batch]
+            for batch in batches
+            for part in parts
+        ],
+        collate_fn=partial(collate_views, collate=_collate(config)),
+        **{**_torch_settings(config), 'persistent_workers': False},
     )
 
 

@@ -14,7 +14,7 @@ from mmengine.dataset import Compose
 
 from ddas_mm import randomness as streams
 from ddas_mm.augment.candidates import CandidateOps
-from ddas_mm.augment.transform import leaf_datasets, split_pipeline
+from ddas_mm.augment.transform import leaf_datasets, place_of_policies, split_pipeline
 from ddas_mm.errors import SearchFailed, SettingError
 from ddas_mm.ops import erasing_candidates
 from ddas_mm.policy.space import candidate_label
@@ -171,6 +171,7 @@ class ValidationDataset(Chosen):
 
     Attributes:
         left_out: Names of the steps that were random, or had random parts.
+        places: For each pipeline, how many steps come before the place of policies.
 
     Raises:
         SettingError: If a pipeline that is used as it is draws random numbers.
@@ -188,9 +189,7 @@ class ValidationDataset(Chosen):
         self.left_out: list[str] = []
         self.pipelines = []
         for number, leaf in enumerate(leaf_datasets(dataset)):
-            mine = [i for i in range(len(self)) if self._leaf(i) == number]
-            some = original.telling_images(self, TRIED, mine)
-            infos = list(map(self.get_data_info, some))
+            infos = self.tried(number)
             steps, left_out = original.without_random_steps(leaf.pipeline, infos)
             self.left_out += [name for name in left_out if name not in self.left_out]
             self.pipelines.append(Compose(steps))
@@ -200,6 +199,12 @@ class ValidationDataset(Chosen):
                 f'{", ".join(self.left_out)}, but S_val is kept as original; take them '
                 'out'
             )
+
+    def tried(self, leaf: int) -> list[dict[str, Any]]:
+        """Return what a leaf gives its pipeline of the images to try steps on."""
+        mine = [i for i in range(len(self)) if self._leaf(i) == leaf]
+        some = original.telling_images(self, TRIED, mine)
+        return list(map(self.get_data_info, some))
 
     def plain(self, index: int) -> Any:
         """Return an image."""
@@ -216,6 +221,27 @@ class ValidationDataset(Chosen):
                 'or mend train_cfg.policy_dataloader.dataset.pipeline'
             )
         return packed
+
+
+class OriginalViews(ViewDataset):
+    """S_val as views: its own steps, and policies where they act in S_train.
+
+    Args:
+        val: S_val.
+        ops: The operations of the search space.
+    """
+
+    def __init__(self, val: ValidationDataset, ops: CandidateOps) -> None:
+        Chosen.__init__(self, val.dataset, val.indices)
+        self.ops, self.seed, self.paired = ops, val.seed, True
+        heads, tails = [], []
+        for number, leaf in enumerate(leaf_datasets(val.dataset)):
+            before = leaf.pipeline.transforms[: place_of_policies(leaf.pipeline)]
+            kept, _ = original.without_random_steps(Compose(before), val.tried(number))
+            steps = val.pipelines[number].transforms
+            heads.append(Compose(steps[: len(kept)]))
+            tails.append(Compose(steps[len(kept) :]))
+        self.heads, self.tails = tuple(heads), tuple(tails)
 
 
 def collate_views(

@@ -8,11 +8,10 @@ Examples:
 
 import os
 import sys
-from collections.abc import Sequence
 
 sys.path.insert(0, __file__.rpartition('/tools/')[0])
 
-from ddas_mm.cli.parser import ToolParser, at_least
+from ddas_mm.cli.parser import ToolParser, aligned, at_least
 from ddas_mm.cli.run import run_tool
 from ddas_mm.config import find_dicts, read_config
 from ddas_mm.errors import SettingError
@@ -106,16 +105,6 @@ def difference_table(
 
 def _prob(probs: dict[str, float], name: str) -> str:
     return f'{probs[name]:.4f}' if name in probs else '-'
-
-
-def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return columns of text, the first to the left and the others to the right."""
-    table = [header, *rows]
-    first, *others = (max(map(len, column)) for column in zip(*table, strict=True))
-    return '\n'.join(
-        '  '.join([name.ljust(first), *map(str.rjust, cells, others)])
-        for name, *cells in table
-    )
 
 
 def main() -> None:

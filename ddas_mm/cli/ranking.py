@@ -1,0 +1,135 @@
+"""The command that ranks augmentations by a trained checkpoint, before any search."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.model import is_model_wrapper
+
+from ddas_mm.cli.parser import ToolParser, aligned, track
+from ddas_mm.cli.run import add_common_arguments, build_runner, load_config
+from ddas_mm.config import type_name
+from ddas_mm.derive.ranking import derive_ranking
+from ddas_mm.derive.schedule import PAPER
+from ddas_mm.errors import SettingError, check_integer
+from ddas_mm.files import write_atomically
+from ddas_mm.outcome.pictures import Examples, ImagePictures
+from ddas_mm.outcome.ranking import (
+    HEADER,
+    Ranking,
+    draw_ranking,
+    space_text,
+)
+from ddas_mm.search.data import build_candidate_loader
+from ddas_mm.search.gradients import weights_last
+from ddas_mm.search.loop import DDASLoop
+from ddas_mm.search.original import check_val_batches, drop_batch_augments
+from ddas_mm.search.ranking import (
+    as_in_evaluation,
+    candidate_losses,
+    draw_batches,
+    load_weights,
+)
+from ddas_mm.search.views import OriginalViews
+
+
+def rank_augmentations() -> None:
+    r"""Rank augmentations by a trained checkpoint, before any search.
+
+    Examples:
+      python tools/analysis_tools/rank_augmentations.py my_training_config.py \
+          work_dirs/run/epoch_12.pth --space coco --emit-space space.py
+      python tools/analysis_tools/rank_augmentations.py my_search_config.py \
+          trained_on_S_train.pth --num-images 1000
+
+    The checkpoint must not have been trained on S_val: with --space that is what
+    val_dataloader holds, else the S_val of the search config.
+    """
+    parser = ToolParser(rank_augmentations.__doc__)
+    add_common_arguments(parser)
+    add = parser.add_argument
+    add('checkpoint', help='the trained network')
+    add('--space', choices=list(PAPER), help='operations, if CONFIG is a training')
+    add('--num-images', type=int, default=512, help='of each set (default: 512)')
+    add('--seed', type=int, default=0, help='seed of all randomness (default: 0)')
+    add('--emit-space', type=Path, metavar='FILE', help='for what is worth trying')
+    args = parser.parse_args()
+    check_integer('--num-images', args.num_images, 2)
+    config = _search_config(load_config(args), args.space)
+    config.randomness = {'seed': args.seed}
+    config.load_from, config.resume, config.log_level = None, False, 'WARNING'
+    folder = Path(config.work_dir)
+    with tempfile.TemporaryDirectory() as config.work_dir:
+        ranking, images = rank(config, args.checkpoint, args.num_images)
+    print(aligned(HEADER, ranking.rows()))
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = {'config': args.config, 'checkpoint': args.checkpoint, 'seed': args.seed}
+    written = folder / 'ranking.json', folder / 'ranking.png'
+    text = json.dumps({**facts, **ranking.to_dict()}, indent=1)
+    write_atomically(written[0], text)
+    draw_ranking(ranking, images, written[1])
+    print(*written, sep='\n')
+    if args.emit_space is not None:
+        text = space_text(ranking.space, config.train_cfg.space, ranking.worth())
+        write_atomically(args.emit_space, text)
+        print(args.emit_space)
+
+
+def _search_config(config: Config, space: str | None) -> Config:
+    search = type_name(config.get('train_cfg') or {}) == 'DDASLoop'
+    if search and space is not None:
+        raise SettingError(
+            f'{config.filename!r} is a search config already; change it by '
+            f'--cfg-options, e.g. train_cfg.space.name={space}'
+        )
+    if not search and space is None:
+        raise SettingError(
+            f'{config.filename!r} is no search config; to rank augmentations for a '
+            f'training give --space {", ".join(PAPER)}'
+        )
+    return config if search else derive_ranking(config, space)
+
+
+def rank(
+    config: Config, checkpoint: str, num_images: int
+) -> tuple[Ranking, ImagePictures]:
+    """Return the ranking of a search's candidates, and an image to show them on.
+
+    Args:
+        config: The search; nothing of it is run.
+        checkpoint: File of the trained network.
+        num_images: Images of S_train and of S_val, as far as there are so many.
+
+    Raises:
+        SettingError: If the checkpoint does not fit, or data is missing.
+    """
+    config.train_cfg.paired = True
+    runner = build_runner(config)
+    module = runner.model
+    module = module.module if is_model_wrapper(module) else module
+    load_weights(module, checkpoint)
+    loop: DDASLoop = runner.build_train_loop(config.train_cfg)
+    drop_batch_augments(module)
+    check_val_batches(module, loop.val_loader)
+    as_in_evaluation(module)
+    if loop.channels_last:
+        weights_last(module)
+    train = loop.dataloader.dataset
+    sets = {
+        'S_train': train,
+        'S_val': OriginalViews(loop.val_loader.dataset, train.ops),
+    }
+    losses = []
+    for name, views in sets.items():
+        most = config.train_dataloader.batch_size
+        batches = draw_batches(len(views), num_images, most, loop.seed)
+        loader = build_candidate_loader(views, config.train_dataloader, batches)
+        steps = track(loader, f'mini-batches of {name}')
+        labels, last = loop.space.labels, loop.channels_last
+        losses.append(candidate_losses(module, steps, labels, loop.seed, last))
+    (example,) = Examples(train.dataset).choose(1, loop.seed)
+    images = ImagePictures(loop.space, example, loop.seed)
+    return Ranking(loop.space, *losses, loop.seed), images

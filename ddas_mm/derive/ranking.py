@@ -1,0 +1,60 @@
+"""The data of a training as a ranking of augmentations takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmengine.config import Config
+
+from ddas_mm.config import type_name
+from ddas_mm.derive.augment import Step, leaf_of, mark_training
+from ddas_mm.derive.data import evaluation_pipeline
+from ddas_mm.derive.schedule import PAPER
+from ddas_mm.derive.search import derive_search
+from ddas_mm.errors import SettingError
+
+
+def derive_ranking(training: Config, space: str) -> Config:
+    """Return the search whose S_train is what a training learns from.
+
+    Its S_val is what the training is evaluated on, images that the trained network
+    has not seen.
+
+    Args:
+        training: The training config; left as it is.
+        space: Name of the search space.
+
+    Raises:
+        SettingError: If there is no ``val_dataloader``, or the data has no search.
+    """
+    loader = training.get('val_dataloader')
+    if not isinstance(loader, Mapping) or not loader.get('dataset'):
+        raise SettingError(
+            f'there is no S_val: {training.filename!r} has no val_dataloader with a '
+            'data set, whose images the checkpoint was not trained on; add it, or give '
+            'a search config whose S_val it was not trained on'
+        )
+    marked = mark_training(training)
+    # nothing is trained: neither length, rates nor order of images matter
+    marked.train_cfg, marked.param_scheduler = {'max_epochs': 1}, None
+    marked.optim_wrapper = {'optimizer': {'type': 'SGD', 'lr': 0.0}}
+    marked.train_dataloader.pop('sampler', None)
+    search = derive_search(marked, PAPER[space], '')
+    train, val = search.train_dataloader.dataset, loader.dataset
+    pipeline = evaluation_pipeline(leaf_of(train)['pipeline'], leaf_of(val)['pipeline'])
+    own = _with_pipeline(val, pipeline)
+    if 'indices' in train and type_name(train) == type_name(val):
+        own.setdefault('indices', None)  # S_val takes what it lacks from S_train
+    search.train_cfg.policy_dataloader = {'batch_size': 1, 'dataset': own}
+    search.train_cfg.proxy = {}
+    return search
+
+
+def _with_pipeline(
+    dataset: Mapping[str, Any], pipeline: Sequence[Step]
+) -> dict[str, Any]:
+    if 'datasets' in dataset:
+        parts = [_with_pipeline(part, pipeline) for part in dataset['datasets']]
+        return {**dataset, 'datasets': parts}
+    return {**dataset, 'pipeline': pipeline}

@@ -1,0 +1,119 @@
+"""What a trained network makes of each candidate: losses, without a gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import nn
+
+from ddas_mm.errors import SearchFailed, SettingError, some
+from ddas_mm.randomness import seed_step
+from ddas_mm.search.data import prefetched
+from ddas_mm.search.gradients import compute_loss
+
+FEWEST = 32  # mini-batches, if there are so many images: intervals come of them
+
+
+def load_weights(module: nn.Module, path: str) -> None:
+    """Load a checkpoint that must fit the network whole.
+
+    Raises:
+        SettingError: If there is no such file, or it is of another network.
+    """
+    if not Path(path).is_file():
+        raise SettingError(f'checkpoint {path!r} does not exist')
+    loaded = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+    named = loaded.get('state_dict', loaded)
+    weights = {name.removeprefix('module.'): value for name, value in named.items()}
+    own = module.state_dict()
+    faults = [f'{name} is missing' for name in own if name not in weights]
+    faults += [f'{name} is not of the network' for name in weights if name not in own]
+    faults += [
+        f'{name} is {_size(weights[name])} instead of {_size(value)}'
+        for name, value in own.items()
+        if name in weights and weights[name].shape != value.shape
+    ]
+    if faults:
+        raise SettingError(
+            f'checkpoint {path!r} does not fit the model of the config: '
+            f'{some(faults)}; give the config that it was trained by'
+        )
+    module.load_state_dict(weights)
+
+
+def _size(value: torch.Tensor) -> str:
+    return ' x '.join(map(str, value.shape)) or 'one number'
+
+
+def as_in_evaluation(module: nn.Module) -> None:
+    """Let layers (BatchNorm, dropout) work as in evaluation, in place.
+
+    What holds layers works as in training: only so do the heads of detectors compute
+    what their losses are made of.
+    """
+    module.train()
+    for layer in module.modules():
+        if next(layer.children(), None) is None:
+            layer.eval()
+
+
+def draw_batches(size: int, number: int, most: int, seed: int) -> list[list[int]]:
+    """Draw images and put them into mini-batches of one size; what is over is left.
+
+    Args:
+        size: Images that there are.
+        number: Images that are wanted.
+        most: Images that a mini-batch may hold.
+        seed: Seed of the draw.
+    """
+    chosen = np.random.default_rng(seed).permutation(size)[:number].tolist()
+    each = max(min(most, len(chosen) // FEWEST), 1)
+    return [chosen[i : i + each] for i in range(0, len(chosen) - each + 1, each)]
+
+
+@torch.no_grad()
+def candidate_losses(
+    module: nn.Module,
+    batches: Iterable[Any],
+    labels: Sequence[str],
+    seed: int,
+    channels_last: bool = False,
+) -> np.ndarray:
+    """Return the losses of mini-batches as they are, and after each candidate alone.
+
+    Args:
+        module: An MMEngine model.
+        batches: A loader of :func:`ddas_mm.search.data.build_candidate_loader`.
+        labels: Names of the K candidates.
+        seed: Seed of what the network draws, alike for all views of a mini-batch.
+        channels_last: Whether to give images to the network in that layout.
+
+    Returns:
+        (2, K, M) losses of M mini-batches, plain and augmented.
+
+    Raises:
+        SearchFailed: If one is not finite.
+    """
+    device = next(module.parameters()).device
+    found: list[list[list[float]]] = [[] for _ in labels]
+    for number, data in enumerate(prefetched(batches, device)):
+        losses = []
+        for view in data['views']:
+            seed_step(seed, number, 0)
+            loss, _ = compute_loss(module, view, channels_last=channels_last)
+            losses.append(loss)
+        plain, *augmented = torch.stack(losses).tolist()
+        for (k,), loss in zip(data['policies'].tolist(), augmented, strict=True):
+            found[k].append([plain, loss])
+            if not np.isfinite([plain, loss]).all():
+                raise SearchFailed(
+                    f'the loss is not finite: {plain:g} on the images as they are and '
+                    f'{loss:g} after {labels[k]}; look at the checkpoint, or take the '
+                    'candidate out of the space'
+                )
+    return np.array(found).transpose(2, 0, 1)
