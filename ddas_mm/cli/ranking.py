@@ -28,12 +28,14 @@ from ddas_mm.search.gradients import weights_last
 from ddas_mm.search.loop import DDASLoop
 from ddas_mm.search.original import check_val_batches, drop_batch_augments
 from ddas_mm.search.ranking import (
-    as_in_evaluation,
     candidate_losses,
     draw_batches,
+    layers_at_rest,
     load_weights,
 )
 from ddas_mm.search.views import OriginalViews
+
+FACTS = ('config', 'checkpoint', 'num_images', 'statistics', 'seed')
 
 
 def rank_augmentations() -> None:
@@ -54,6 +56,12 @@ def rank_augmentations() -> None:
     add('checkpoint', help='the trained network')
     add('--space', choices=list(PAPER), help='operations, if CONFIG is a training')
     add('--num-images', type=int, default=512, help='of each set (default: 512)')
+    add(
+        '--statistics',
+        choices=['batch', 'running'],
+        default='batch',
+        help='what BatchNorm goes by (default: batch, as in training)',
+    )
     add('--seed', type=int, default=0, help='seed of all randomness (default: 0)')
     add('--emit-space', type=Path, metavar='FILE', help='for what is worth trying')
     args = parser.parse_args()
@@ -63,10 +71,12 @@ def rank_augmentations() -> None:
     config.load_from, config.resume, config.log_level = None, False, 'WARNING'
     folder = Path(config.work_dir)
     with tempfile.TemporaryDirectory() as config.work_dir:
-        ranking, images = rank(config, args.checkpoint, args.num_images)
+        ranking, images = rank(
+            config, args.checkpoint, args.num_images, args.statistics
+        )
     print(aligned(HEADER, ranking.rows()))
     folder.mkdir(parents=True, exist_ok=True)
-    facts = {'config': args.config, 'checkpoint': args.checkpoint, 'seed': args.seed}
+    facts = {name: getattr(args, name) for name in FACTS}
     written = folder / 'ranking.json', folder / 'ranking.png'
     text = json.dumps({**facts, **ranking.to_dict()}, indent=1)
     write_atomically(written[0], text)
@@ -94,14 +104,15 @@ def _search_config(config: Config, space: str | None) -> Config:
 
 
 def rank(
-    config: Config, checkpoint: str, num_images: int
+    config: Config, checkpoint: str, num_images: int, statistics: str
 ) -> tuple[Ranking, ImagePictures]:
     """Return the ranking of a search's candidates, and an image to show them on.
 
     Args:
         config: The search; nothing of it is run.
         checkpoint: File of the trained network.
-        num_images: Images of S_train and of S_val, as far as there are so many.
+        num_images: Images of S_train and of S_val that are looked at.
+        statistics: What BatchNorm goes by, ``'batch'`` or ``'running'``.
 
     Raises:
         SettingError: If the checkpoint does not fit, or data is missing.
@@ -114,7 +125,7 @@ def rank(
     loop: DDASLoop = runner.build_train_loop(config.train_cfg)
     drop_batch_augments(module)
     check_val_batches(module, loop.val_loader)
-    as_in_evaluation(module)
+    layers_at_rest(module, statistics)
     if loop.channels_last:
         weights_last(module)
     train = loop.dataloader.dataset

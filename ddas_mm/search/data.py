@@ -221,8 +221,8 @@ def build_candidate_loader(
     return DataLoader(
         views,
         batch_sampler=[
-            [ViewIndex(index, 0, part) for index in batch]
-            for batch in batches
+            [ViewIndex(index, number, part) for index in batch]
+            for number, batch in enumerate(batches)  # as an epoch: own draws
             for part in parts
         ],
         collate_fn=partial(collate_views, collate=_collate(config)),

@@ -10,13 +10,15 @@ import numpy as np
 import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ddas_mm.errors import SearchFailed, SettingError, some
 from ddas_mm.randomness import seed_step
 from ddas_mm.search.data import prefetched
 from ddas_mm.search.gradients import compute_loss
+from ddas_mm.search.update import RunningStatistics
 
-FEWEST = 32  # mini-batches, if there are so many images: intervals come of them
+FEWEST = 8  # mini-batches, of which intervals come
 
 
 def load_weights(module: nn.Module, path: str) -> None:
@@ -50,30 +52,38 @@ def _size(value: torch.Tensor) -> str:
     return ' x '.join(map(str, value.shape)) or 'one number'
 
 
-def as_in_evaluation(module: nn.Module) -> None:
-    """Let layers (BatchNorm, dropout) work as in evaluation, in place.
+def layers_at_rest(module: nn.Module, statistics: str) -> None:
+    """Let dropout and its like rest, in place; all else works as in training.
 
-    What holds layers works as in training: only so do the heads of detectors compute
-    what their losses are made of.
+    Only so do the heads of detectors compute what their losses are made of.
+
+    Args:
+        module: The network.
+        statistics: What BatchNorm goes by, ``'batch'`` as in training or ``'running'``.
     """
     module.train()
     for layer in module.modules():
-        if next(layer.children(), None) is None:
+        leaf = next(layer.children(), None) is None
+        if leaf and (statistics == 'running' or not isinstance(layer, _BatchNorm)):
             layer.eval()
 
 
 def draw_batches(size: int, number: int, most: int, seed: int) -> list[list[int]]:
-    """Draw images and put them into mini-batches of one size; what is over is left.
+    """Draw mini-batches of one size, over and over again from a small set.
 
     Args:
         size: Images that there are.
-        number: Images that are wanted.
-        most: Images that a mini-batch may hold.
+        number: Images that are wanted; the mini-batches are at least FEWEST.
+        most: Images that a mini-batch holds, if there are so many.
         seed: Seed of the draw.
     """
-    chosen = np.random.default_rng(seed).permutation(size)[:number].tolist()
-    each = max(min(most, len(chosen) // FEWEST), 1)
-    return [chosen[i : i + each] for i in range(0, len(chosen) - each + 1, each)]
+    rng, each = np.random.default_rng(seed), min(most, size)
+    wanted = max(number // each, FEWEST)
+    batches: list[list[int]] = []
+    while len(batches) < wanted:
+        order = rng.permutation(size).tolist()
+        batches += [order[i : i + each] for i in range(0, size - each + 1, each)]
+    return batches[:wanted]
 
 
 @torch.no_grad()
@@ -100,12 +110,14 @@ def candidate_losses(
         SearchFailed: If one is not finite.
     """
     device = next(module.parameters()).device
+    statistics = RunningStatistics(module)
     found: list[list[list[float]]] = [[] for _ in labels]
     for number, data in enumerate(prefetched(batches, device)):
         losses = []
         for view in data['views']:
             seed_step(seed, number, 0)
-            loss, _ = compute_loss(module, view, channels_last=channels_last)
+            with statistics.kept():
+                loss, _ = compute_loss(module, view, channels_last=channels_last)
             losses.append(loss)
         plain, *augmented = torch.stack(losses).tolist()
         for (k,), loss in zip(data['policies'].tolist(), augmented, strict=True):
