@@ -82,7 +82,9 @@ def rank_augmentations() -> None:
     write_atomically(written[0], text)
     draw_ranking(ranking, images, written[1])
     print(*written, sep='\n')
-    if args.emit_space is not None:
+    if not ranking.worth():
+        print('no candidate is worth trying, as far as this checkpoint can tell')
+    elif args.emit_space is not None:
         text = space_text(ranking.space, config.train_cfg.space, ranking.worth())
         write_atomically(args.emit_space, text)
         print(args.emit_space)
