@@ -170,9 +170,10 @@ def _equalizing_tables(image: Image) -> Array:
     """(C, 256) uint8; the identity where one grey level fills (almost) all."""
     channels = 1 if image.ndim == 2 else 3
     counts = [
-        cv2.calcHist([image], [c], None, [256], [0, 256]) for c in range(channels)
+        cv2.calcHist([image], [c], None, [256], [0, 256]).ravel()  # (256, 1) before 5.0
+        for c in range(channels)
     ]
-    histogram = np.hstack(counts).T.astype(np.int64)
+    histogram = np.stack(counts).astype(np.int64)
     below = histogram.cumsum(axis=1) - histogram
     # What lies below the last grey level that occurs.
     step = np.where(histogram > 0, below, 0).max(axis=1, keepdims=True) // 255
