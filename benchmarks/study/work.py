@@ -24,7 +24,12 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from torch.nn import functional as F
 
-from ddas_mm.policy import PolicySchedule, read_policy, write_policy
+from ddas_mm.policy import (
+    PolicySchedule,
+    read_policy,
+    select_candidates,
+    write_policy,
+)
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 TO_PIL, FROM_PIL = {'type': 'NumpyToPIL', 'to_rgb': True}, {'type': 'PILToNumpy'}
@@ -74,8 +79,6 @@ def emitted(policy: dict[str, Any], folder: Path) -> PolicySchedule:
     """Return what a search has found, in the way that a job wants it."""
     schedule = read_policy(folder / f'{policy["search"]}.json')
     if policy['emit'] != 'learned':
-        from ddas_mm.policy import select_candidates
-
         verdicts = [found['verdict'] for found in schedule.search['effects']]
         schedule = select_candidates(schedule, verdicts, policy['emit'])
     if policy.get('equal'):
@@ -237,9 +240,14 @@ def searched(folder: Path) -> dict[str, Any]:
         'total_prob': [round(p, 4) for p in schedule.total_prob_raw.tolist()],
         'op_probs': [round(p, 5) for p in schedule.op_probs[-1].tolist()],
         'entropy': [round(e, 4) for e in schedule.entropy.tolist()],
-        'effects': schedule.search.get('effects', []),
+        'effects': list(map(_short, schedule.search['effects'])),
         'skipped': schedule.search.get('skipped_steps'),
     }
+
+
+def _short(effect: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: effect[key] for key in ('candidate', 'effect', 'std_error', 'verdict')}
+    return {**kept, 'thirds': [third['effect'] for third in effect['thirds']]}
 
 
 def run_config(
