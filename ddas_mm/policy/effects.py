@@ -137,7 +137,9 @@ def _estimate(
     with np.errstate(divide='ignore', invalid='ignore'):
         low, high = mean - (centre + spread) / lead, mean - (centre - spread) / lead
         std_error = np.sqrt(square / (1 - share))
-        needed = norm.isf(alpha / 2 / max(np.sum(~told), 1)) * std_error / np.abs(mean)
+        needed = (
+            norm.isf(alpha / 2 / max(int(np.sum(~told)), 1)) * std_error / np.abs(mean)
+        )
     low[lead <= 0], high[lead <= 0] = -np.inf, np.inf
     std_error[~known | (share >= 1)] = np.inf
     more = np.ceil(np.maximum(len(counts) * (needed**2 - 1), 1))
