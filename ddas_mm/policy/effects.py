@@ -217,7 +217,7 @@ def effects_to_list(effects: Effects, labels: Sequence[str]) -> list[dict[str, A
             'shrunk': _value(effects.shrunk[k]),
         }
         | {
-            'steps_needed': _value(effects.steps_needed[k]),
+            'steps_needed': _value(effects.steps_needed[k], 2),
             'thirds': [_numbers(third, k) for third in effects.thirds],
         }
         for k, label in enumerate(labels)
@@ -235,9 +235,9 @@ def _numbers(effects: Effects, k: int) -> dict[str, Any]:
     }
 
 
-def _value(number: float) -> float | None:
+def _value(number: float, digits: int = 6) -> float | None:
     """A number for JSON, which has no infinity."""
-    return float(f'{number:.6g}') if math.isfinite(number) else None
+    return float(f'{number:.{digits}g}') if math.isfinite(number) else None
 
 
 def select_candidates(
