@@ -63,7 +63,7 @@ def rank_augmentations() -> None:
         help='what BatchNorm goes by (default: batch, as in training)',
     )
     add('--seed', type=int, default=0, help='seed of all randomness (default: 0)')
-    add('--emit-space', type=Path, metavar='FILE', help='for what is worth trying')
+    add('--emit-space', type=Path, metavar='FILE', help='the space for what may help')
     args = parser.parse_args()
     check_integer('--num-images', args.num_images, 2)
     config = _search_config(load_config(args), args.space)
@@ -74,7 +74,7 @@ def rank_augmentations() -> None:
         ranking, images = rank(
             config, args.checkpoint, args.num_images, args.statistics
         )
-    print(aligned(HEADER, ranking.rows()))
+    print(ranking.summary(), aligned(HEADER, ranking.rows()), sep='\n\n')
     folder.mkdir(parents=True, exist_ok=True)
     facts = {name: getattr(args, name) for name in FACTS}
     written = folder / 'ranking.json', folder / 'ranking.png'
@@ -82,10 +82,10 @@ def rank_augmentations() -> None:
     write_atomically(written[0], text)
     draw_ranking(ranking, images, written[1])
     print(*written, sep='\n')
-    if not ranking.worth():
-        print('no candidate is worth trying, as far as this checkpoint can tell')
+    if not ranking.kept():
+        print('no candidate may help, as far as this checkpoint can tell')
     elif args.emit_space is not None:
-        text = space_text(ranking.space, config.train_cfg.space, ranking.worth())
+        text = space_text(ranking.space, config.train_cfg.space, ranking.kept())
         write_atomically(args.emit_space, text)
         print(args.emit_space)
 

@@ -18,9 +18,10 @@ from ddas_mm.policy import SearchSpace
 COST = 0.5  # of the rise on S_val, measured: docs/rank_augmentations.md
 DRAWS = 1000  # of mini-batches, for the intervals
 LEVEL = 0.95
-SMALL = 0.02  # of the gap between S_val and S_train: what a candidate must reach
-OFF, NOTHING, WORTH = 'off the data', 'does nothing', 'worth trying'
-VERDICTS = (WORTH, NOTHING, OFF)
+SMALL = 0.05  # of the gap between S_val and S_train: too little to matter
+WORTH, NOTHING, OFF = 'worth trying', 'does nothing', 'off the data'
+UNCLEAR = 'not told apart'
+MARKS = {WORTH: 'o', UNCLEAR: 'D', NOTHING: 's', OFF: 'X'}
 
 
 def score(train: np.ndarray, val: np.ndarray) -> np.ndarray:
@@ -97,11 +98,8 @@ class Ranking:
     @cached_property
     def verdicts(self) -> list[str]:
         """What to do with each candidate."""
-        least = SMALL * max(self.gap, 0)
-        return [
-            WORTH if low > least else OFF if high < -least else NOTHING
-            for low, high in self.interval.T
-        ]
+        small = SMALL * max(self.gap, 0)
+        return [_verdict(low, high, small) for low, high in self.interval.T]
 
     def to_dict(self) -> dict[str, Any]:
         """Return it all as plain values, the losses of every mini-batch included."""
@@ -146,9 +144,29 @@ class Ranking:
             for k in self.order
         ]
 
-    def worth(self) -> list[str]:
-        """Return the names of candidates that are worth trying, best first."""
-        return [self.space.labels[k] for k in self.order if self.verdicts[k] == WORTH]
+    def kept(self) -> list[str]:
+        """Return the names of candidates that may help, best first."""
+        good = (WORTH, UNCLEAR)
+        return [self.space.labels[k] for k in self.order if self.verdicts[k] in good]
+
+    def summary(self) -> str:
+        """Return what there is to gain, in words."""
+        train, val = self.train[0].mean(), self.val[0].mean()
+        told = f'loss {train:.3f} on S_train and {val:.3f} on S_val'
+        if self.gap > 0:
+            return f'{told}, as they are: a gap of {self.gap:.3f}'
+        return (
+            f'{told}: without a gap no candidate can be told to help; was the '
+            'checkpoint trained on S_val, or hardly trained at all?'
+        )
+
+
+def _verdict(low: float, high: float, small: float) -> str:
+    if -small <= low and high <= small:
+        return NOTHING
+    if low > 0:
+        return WORTH
+    return OFF if high < 0 else UNCLEAR
 
 
 HEADER = ('candidate', 'rise on S_val', 'novelty', 'score', 'interval', 'verdict')
@@ -179,7 +197,7 @@ def draw_ranking(ranking: Ranking, images: ImagePictures | None, path: Path) -> 
     upper, lower = figure.subfigures(2, height_ratios=(2.2, 1))
     axes = upper.add_subplot()
     verdicts = np.array(ranking.verdicts)
-    for verdict, colour, mark in zip(VERDICTS, COLOURS[2::-1], 'osX', strict=True):
+    for (verdict, mark), colour in zip(MARKS.items(), COLOURS, strict=False):
         there = verdicts == verdict
         label = f'{verdict} ({there.sum()})'
         places = ranking.rise[there], ranking.novelty[there]
@@ -212,4 +230,5 @@ def space_text(space: SearchSpace, settings: Any, kept: Sequence[str]) -> str:
         kept: Names of the candidates to keep.
     """
     out = [label for label in space.labels if label not in kept]
-    return f'space = {dict(settings, without=out)!r}\n'
+    values = {**settings, 'without': [*settings.get('without', ()), *out]}
+    return f'space = dict({", ".join(f"{k}={v!r}" for k, v in values.items())})\n'

@@ -11,6 +11,7 @@ from ddas_mm.outcome.pictures import ImagePictures
 from ddas_mm.outcome.ranking import (
     NOTHING,
     OFF,
+    UNCLEAR,
     WORTH,
     Ranking,
     corners,
@@ -75,8 +76,21 @@ def test_verdict_follows_where_the_interval_lies():
     found = ranking([0, 2.0, 0.001, 0.5], [0, 3.0, 0.001, 0.1])
     assert found.verdicts == [NOTHING, OFF, NOTHING, WORTH]
     assert found.order == [3, *sorted([0, 2], key=lambda k: -found.score[k]), 1]
-    assert found.worth() == ['Rotate 6']
+    assert found.kept() == ['Rotate 6']
     assert [row[0] for row in found.rows()][::3] == ['Rotate 6', 'Invert']
+    assert 'gap of 0.9' in found.summary()
+
+
+def test_candidate_that_cannot_be_told_apart_is_kept():
+    noisy = losses(0.1, [0.3] * 4, noise=9), losses(1.0, [0.6] * 4, noise=9)
+    found = Ranking(SPACE, *noisy)
+    assert found.verdicts == [UNCLEAR] * 4
+    assert found.kept() == [SPACE.labels[k] for k in found.order]
+
+
+def test_network_without_a_gap_is_told():
+    found = Ranking(SPACE, losses(1.0, [0.5] * 4), losses(0.8, [0.1] * 4))
+    assert 'without a gap' in found.summary()
 
 
 def test_losses_of_every_batch_are_written():
