@@ -48,7 +48,8 @@ class LoadSegMapFromMasks(BaseTransform):
             results['gt_ignore_flags'], IGNORED, results['gt_bboxes_labels']
         )
         seg_map = np.full(results['img'].shape[:2], self.background, np.uint8)
-        for index in np.argsort(-masks.sum(axis=(1, 2), dtype=np.int64)):
+        areas = masks.sum(axis=(1, 2), dtype=np.int64)
+        for index in np.argsort(-areas, kind='stable'):
             seg_map[masks[index] > 0] = labels[index]
         kept = {key: value for key, value in results.items() if key not in PER_BOX}
         return {**kept, 'gt_seg_map': seg_map, 'seg_fields': ['gt_seg_map']}

@@ -110,7 +110,7 @@ def _loop(config: Config, plan: SearchPlan, amp: bool) -> dict[str, Any]:
     constants: dict[str, Any] = {}
     if type_name(leaf_of(loader.dataset)) in RGB_ARRAYS:
         constants['channel_order'] = 'rgb'
-    heads = config.model.get('decode_head') or {}
+    heads = (config.get('model') or {}).get('decode_head') or {}
     for head in [heads] if isinstance(heads, Mapping) else heads:
         if head.get('ignore_index') is not None:  # places without a pixel are such
             constants['seg_fill'] = head['ignore_index']
