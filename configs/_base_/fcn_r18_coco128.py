@@ -96,6 +96,9 @@ optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.02, momentum=0.9, weight_decay=5e-4),
 )
 
-default_hooks = dict(logger=dict(interval=12), checkpoint=dict(max_keep_ckpts=2))
+default_hooks = dict(
+    logger=dict(type='LoggerHook', interval=12),
+    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2),
+)
 randomness = dict(seed=0)
 del dataset, load, norm

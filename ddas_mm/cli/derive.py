@@ -40,8 +40,8 @@ def add_derive_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(auto_scale_lr=False)
     add = parser.add_argument_group(
         'search of a training config',
-        'with --space, CONFIG is an ordinary training config, whose search is derived '
-        '(tools/search.py writes it to the work_dir). --cfg-options of '
+        'with --space, CONFIG is an ordinary training config, of which a search is '
+        'made (which "search" writes to the work_dir and starts). --cfg-options of '
         f'{", ".join(SEARCH_ALONE)} are for the search alone, all others hold in the '
         'emitted training too',
     ).add_argument

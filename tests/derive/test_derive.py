@@ -146,6 +146,7 @@ def test_segmentation_maps_of_s_val_are_cut_to_the_size_of_the_crops_in_training
         [*load, augment, crop, pack], [load[0], size, load[1], pack]
     )
     assert types(pipeline)[3:] == ['CenterCrop', 'PackSegInputs']
+    init_default_scope('mmengine')  # mmcv's steps, whatever another test has left
     steps = Compose(pipeline[2:4])
     for height, width in ((8, 30), (30, 8), (16, 16)):
         image = np.full((height, width, 3), 7, np.uint8)
