@@ -55,6 +55,9 @@ class DDASLoop(EpochBasedTrainLoop):
         total_lr: Adam's learning rate for ``alpha_tp``.
         op_lr: Adam's learning rate for ``alpha_o``.
         betas: Adam's betas.
+        policy_follows_lr: Whether the policy's gradient is proportional to the
+            network's learning rate of the step (Eq. 16). If not, late steps, at small
+            rates, move the policy as far as early ones.
         paired: Whether the random steps after DDASAugment draw alike for all views
             of an image.
         max_skipped: Steps in a row that may be skipped for numbers that are not
@@ -87,6 +90,7 @@ class DDASLoop(EpochBasedTrainLoop):
         total_lr: float = 0.001,
         op_lr: float = 0.001,
         betas: tuple[float, float] = (0.5, 0.999),
+        policy_follows_lr: bool = True,
         paired: bool = False,
         max_skipped: int = 50,
         amp: bool = False,
@@ -99,6 +103,7 @@ class DDASLoop(EpochBasedTrainLoop):
         proxy = {} if proxy is None else proxy
         flags = {'paired': paired, 'amp': amp, 'compile': compile}
         flags |= {'channels_last': channels_last, 'racing': racing, 'stop': stop}
+        flags['policy_follows_lr'] = policy_follows_lr
         rates = total_prob, op_lr, total_lr, betas
         check_all(
             lambda: check_integer('train_cfg.max_epochs', max_epochs, 1),
@@ -113,6 +118,7 @@ class DDASLoop(EpochBasedTrainLoop):
             lambda: check_proxy(proxy),
         )
         self.num_policies = num_policies
+        self.policy_follows_lr = policy_follows_lr
         self.amp, self.channels_last, self.compile = amp, channels_last, compile
         self.racing, self.stop = racing, stop
         self.device = next(runner.model.parameters()).device
@@ -255,7 +261,7 @@ class DDASLoop(EpochBasedTrainLoop):
         base_lr = base_rate(self.runner.optim_wrapper.optimizer)
         gradients.step_with(policy.mixture_weights(policies))
         alignments = gradients.align(val_batch)
-        policy.step(alignments, policies, base_lr)
+        policy.step(alignments, policies, base_lr if self.policy_follows_lr else 1.0)
         norm, number = gradients.grad_norm, self._iter + 1
         self.step_log.add(
             StepRecord(number, policies, base_lr, norm, alignments, losses[0])

@@ -204,6 +204,27 @@ def test_policy_is_stepped_at_the_rates_of_the_config(tmp_path):
     assert steps == pytest.approx((0.03, 0.002), rel=1e-4)
 
 
+@pytest.mark.parametrize(('follows', 'expected'), [(True, 2), (False, 1)])
+def test_policy_gradient_follows_the_rate_of_the_network_or_not(
+    tmp_path, follows, expected
+):
+    """At rates so small that the network stays where it is, nothing else differs."""
+    found = []
+    for rate in (1e-7, 2e-7):
+        loop = build_loop(
+            tmp_path,
+            rates={},
+            **{
+                'optim_wrapper.optimizer.lr': rate,
+                'train_cfg.policy_follows_lr': follows,
+            },
+        )
+        batch = next(iter(loop.dataloader))
+        loop.search_step(batch['views'], batch['policies'], next(iter(loop.val_loader)))
+        found.append(loop.policy.alpha_op.grad)
+    torch.testing.assert_close(found[1], expected * found[0], rtol=1e-4, atol=0)
+
+
 @pytest.mark.parametrize('where', ['plain view', 'policy 2', 's_val'])
 def test_step_with_nan_is_skipped_counted_and_named(tmp_path, where):
     loop = build_loop(tmp_path)
