@@ -26,7 +26,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 FUSED = digit_version(torch.__version__) >= digit_version('2.4.0')
 NORM_EPSILON = 1e-6  # torch.nn.utils.clip_grad_norm_ divides by norm + 1e-6
 SIGN_STEPS = 1  # of Adam and RMSprop, from which the policy does not learn
-TINY = 1e-20  # far below any epsilon of an optimiser, and a normal float32
+TINY = 1e-30  # far below what products of a root and epsilon are, and a float32
 Answer = Callable[
     [list[Tensor], list[Tensor], list[Mapping[str, Any]], Mapping[str, Any]], None
 ]
@@ -87,25 +87,22 @@ def answer_of_adam(
     states: list[Mapping[str, Any]],
     group: Mapping[str, Any],
 ) -> None:
-    """``(1 - b1) / (c1 s) - (m / c1) (1 - b2) h / (c2 sqrt(v / c2) s^2)``.
+    """``sqrt(c2) / c1 [(1 - b1) / s - (1 - b2) m h / (sqrt(v) s^2)]``.
 
     ``m`` and ``v`` are the moments after step ``t``, ``c = 1 - b^t``, and ``s =
-    sqrt(v / c2) + eps``. Zero in the first step: ``h / |h|`` does not answer to ``h``,
-    and what epsilon leaves of it is noise that ``Z_g`` would bring to full size.
+    sqrt(v) + sqrt(c2) eps``. Zero in the first step: ``h / |h|`` does not answer to
+    ``h``, and what epsilon leaves of it is noise that ``Z_g`` would bring to full size.
     """
     beta1, beta2 = group['betas']
     # float32, in which torch counts, would lose digits of c
     count = states[0]['step'].double().clamp(min=1)
-    first, second = (1 / (1 - beta**count) for beta in (beta1, beta2))
-    squares = torch._foreach_mul(
-        [state['exp_avg_sq'] for state in states], second.to(vectors[0])
-    )
-    means = torch._foreach_mul(
-        [state['exp_avg'] for state in states], ((1 - beta2) * second).to(vectors[0])
-    )
-    _through_root(vectors, means, grads, squares, 1 - beta1, group['eps'])
-    first *= count > SIGN_STEPS
-    torch._foreach_mul_(vectors, first.to(vectors[0]))
+    first, second = (1 - beta**count for beta in (beta1, beta2))
+    means = [state['exp_avg'] for state in states]
+    roots = torch._foreach_sqrt([state['exp_avg_sq'] for state in states])
+    epsilon = _number(group['eps'] * second.sqrt(), vectors[0])
+    _through_root(vectors, means, grads, roots, epsilon, (1 - beta2) / (1 - beta1))
+    share = (count > SIGN_STEPS) * (1 - beta1) * second.sqrt() / first
+    torch._foreach_mul_(vectors, _number(share, vectors[0]))
 
 
 def answer_of_rmsprop(
@@ -119,36 +116,37 @@ def answer_of_rmsprop(
     With momentum the same: what it remembers does not depend on ``h``. Zero in the
     first step, as with Adam.
     """
-    squares = [state['square_avg'] for state in states]
-    means = torch._foreach_mul(grads, 1 - group['alpha'])
-    _through_root(vectors, means, grads, squares, 1, group['eps'])
+    roots = torch._foreach_sqrt([state['square_avg'] for state in states])
+    _through_root(vectors, grads, grads, roots, group['eps'], 1 - group['alpha'])
     torch._foreach_mul_(vectors, float(states[0]['step'] > SIGN_STEPS))
 
 
 def _through_root(
     vectors: list[Tensor],
-    means: Sequence[Tensor],
+    means: list[Tensor],
     grads: list[Tensor],
-    squares: Sequence[Tensor],
-    share: float,
-    eps: float,
+    roots: Sequence[Tensor],
+    epsilon: Any,
+    weight: float,
 ) -> None:
-    """Multiply vectors by ``share / s - mean h / (r s^2)``, ``r = sqrt(square)``.
+    """Multiply vectors by ``1 / s - weight mean h / (r s^2)``, ``s = r + epsilon``.
 
-    ``means`` are overwritten. Where the square is zero, so is ``h``, and the step is
-    ``share h / (|h| + eps)`` up to factors: its derivative there is ``share / eps``, as
-    found here. (Autograd finds zero times infinity, NaN.)
+    Where the root is zero, so is ``h``, and the step is ``h / (|h| + eps)`` up to
+    factors: its derivative there is ``1 / eps``, as found here. (Autograd finds zero
+    times infinity, NaN.) To touch memory is all that this costs, so passes are few.
     """
-    roots = torch._foreach_sqrt(squares)
-    torch._foreach_clamp_min_(roots, TINY)
-    scales = torch._foreach_add(roots, eps)
-    torch._foreach_mul_(means, grads)
-    torch._foreach_div_(means, roots)
-    torch._foreach_div_(means, scales)
-    torch._foreach_sub_(means, share)
-    torch._foreach_neg_(means)
-    torch._foreach_div_(means, scales)
-    torch._foreach_mul_(vectors, means)
+    scales = torch._foreach_add(roots, epsilon)
+    torch._foreach_div_(vectors, scales)
+    torch._foreach_mul_(scales, roots)
+    torch._foreach_clamp_min_(scales, TINY)
+    products = torch._foreach_mul(means, grads)
+    torch._foreach_mul_(products, vectors)
+    torch._foreach_addcdiv_(vectors, products, scales, value=-weight)
+
+
+def _number(value: Tensor, like: Tensor) -> Any:
+    """Return a scalar for torch's operations on lists, without waiting for a GPU."""
+    return value.item() if value.is_cpu else value.to(like)
 
 
 _ADAM = {'maximize': False, 'amsgrad': False}
@@ -237,8 +235,10 @@ class NetworkUpdate:
             grad_parts: The same, by parameter.
             norm: () its norm before clipping.
         """
-        if self.needs_gradient:
-            grad.masked_fill_(~norm.isfinite(), 0)
+        broken = ~norm.isfinite()
+        # a GPU would have to be waited for; to a CPU the pass costs more than the step
+        if self.needs_gradient and (norm.is_cuda or broken):
+            grad.masked_fill_(broken, 0)
         taken = grad_parts
         if self.before:
             decays = [self._decay(group) for group in self.groups]

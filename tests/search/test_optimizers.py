@@ -27,9 +27,9 @@ SHIFT = 1e-5
 WEIGHTS = torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.float64)
 
 
-def build_loop(tmp_path, **optim_wrapper):
+def build_loop(tmp_path, model='ToyModel', **optim_wrapper):
     """A loop with a float64 model and exactly this optimiser."""
-    options = {'model.norm': False, 'model.dtype': 'float64'}
+    options = {'model.type': model, 'model.norm': False, 'model.dtype': 'float64'}
     config = toy.search_config(tmp_path, **options)
     config.optim_wrapper = dict(type='OptimWrapper', **optim_wrapper)
     runner = Runner.from_cfg(config)

@@ -6,8 +6,10 @@ parameters, states and policy of its own, from the first step to the last.
 
 import pytest
 import torch
-from mmengine.optim import DefaultOptimWrapperConstructor
-from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
+from mmengine.model import BaseDataPreprocessor
+from mmengine.registry import MODELS
+from mmpretrain.engine.optimizers import LearningRateDecayOptimWrapperConstructor
+from mmpretrain.models import ImageClassifier
 
 from ddas_mm.search import update
 from tests.search.test_gradients import loss_at
@@ -122,13 +124,24 @@ class Reference:
             state.update({k: v.detach() for k, v in state.items() if k != 't'})
 
 
-@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
-class ToyLayerDecay(DefaultOptimWrapperConstructor):
-    """A rate for each layer, as the constructors of mmdet and mmpretrain give it."""
+@MODELS.register_module()
+class ToyTransformer(ImageClassifier):
+    """A vision transformer of two layers, on 8 x 8 pixels in float64."""
 
-    def add_params(self, params, module, **kwargs):
-        for depth, param in enumerate(module.parameters()):
-            params.append({'params': [param], 'lr': self.base_lr * 0.7**depth})
+    def __init__(self, norm, dtype):
+        arch = {'embed_dims': 8, 'num_layers': 2, 'num_heads': 2}
+        backbone = {'arch': {**arch, 'feedforward_channels': 16}, 'img_size': 8}
+        head = {'type': 'LinearClsHead', 'num_classes': 3, 'in_channels': 8}
+        super().__init__(
+            {'type': 'VisionTransformer', 'patch_size': 4, **backbone}, head=head
+        )
+        self.data_preprocessor = BaseDataPreprocessor()
+        self.to(getattr(torch, dtype))
+
+    def forward(self, inputs, labels, mode='tensor'):
+        features = self.backbone(inputs.double() / 255)
+        scores = self.head.fc(features[-1])
+        return {'loss': torch.nn.functional.cross_entropy(scores, labels)}
 
 
 ADAMW = dict(type='AdamW', lr=0.01, weight_decay=0.05)
@@ -148,7 +161,12 @@ CASES = {
     'adam with groups': (adam, dict(optimizer=ADAM, clip_grad=BY_NORM, **GROUPS)),
     'adamw with layer decay': (
         adamw,
-        dict(optimizer=ADAMW, constructor='ToyLayerDecay', paramwise_cfg=dict(a=1)),
+        dict(
+            optimizer=ADAMW,
+            constructor=LearningRateDecayOptimWrapperConstructor.__name__,
+            paramwise_cfg=dict(layer_decay_rate=0.65, flat_decay_mult=0.0),
+            model='ToyTransformer',
+        ),
     ),
 }
 STEPS = 10
