@@ -21,6 +21,7 @@ REFETCH = 7  # images for one that cannot be used: epoch, index
 STEP = 8  # what the network draws: step, rank
 REPLAY = 9  # what DDASAugment draws in a training: rank, clock or not, number
 PROBE = 10  # what is tried before the first step, whatever the run's seed: try
+FIXED = 11  # steps of S_val that draw once per image, whatever the run's seed: image
 
 
 def seed_generators(*key: int) -> None:

@@ -38,6 +38,7 @@ NETWORKS = {
     'retinanet': ['RetinaNet', 'ResNet', 'FPN'],
     'resnet': ['ResNet'],
     'shake': ['Shake-Shake'],
+    'vit': ['Vision Transformer'],
     'wrn': ['Wide ResNet'],
 }
 BASELINE = """\

@@ -15,6 +15,7 @@ from ddas_mm.outcome.emit import AUGMENT
 REPEATING = ('RepeatDataset', 'ClassBalancedDataset')
 # Steps that need other images than the one they are given.
 MIXING = ('Mosaic', 'MixUp', 'CopyPaste', 'CachedMosaic', 'CachedMixUp')
+JITTER = 'ColorJitter'  # random, though its name does not say so
 SIZE_WORDS = ('Crop', 'Resize', 'Choice', 'Affine', 'Scale', 'Size')
 
 
@@ -83,14 +84,13 @@ def val_pipeline(
 
     Where random steps give the training images their size, S_val is loaded and packed
     as in training, and brought to size as in evaluation. (The evaluation's pipeline
-    itself would not do: it may load boxes after the image has been resized.)
+    itself would not do: it may load boxes after the image has been resized.) Without
+    an evaluation, as a self-supervised training has none, crops are the middle ones,
+    and the views or masks that its loss needs are drawn once per image.
 
     Args:
         pipeline: A training pipeline with DDASAugment in it.
         evaluation: The pipeline of ``val_dataloader`` or ``test_dataloader``.
-
-    Raises:
-        SettingError: If there is nothing to take the size from.
     """
     names = [type_name(step) for step in pipeline]
     place = names.index(AUGMENT)
@@ -98,13 +98,9 @@ def val_pipeline(
     sizes = [s for s in tail if any(map(_gives_size_at_random, _types(s)))]
     if not sizes:
         return None
+    fixed = [step for step in pipeline[:place] if 'Random' not in type_name(step)]
     if evaluation is None:
-        raise SettingError(
-            f'{type_name(sizes[0])} gives training images a random size, and the '
-            'config has neither val_dataloader nor test_dataloader to take the size of '
-            'S_val from; set train_cfg.policy_dataloader.dataset.pipeline in a search '
-            'config'
-        )
+        return fixed + _settled(tail)
     return evaluation_pipeline(pipeline, evaluation)
 
 
@@ -124,6 +120,31 @@ def evaluation_pipeline(
         *_middle_crop(pipeline[place + 1 :]),
         *(step for step in pipeline if type_name(step).startswith('Pack')),
     ]
+
+
+def _settled(tail: Sequence[Step]) -> list[Step]:
+    """Return steps of a training that give the same for an image whenever it passes."""
+    steps: list[Step] = []
+    drawn: list[Step] = []  # from the first on that it cannot do without
+    packing: list[Step] = []
+    for step in tail:
+        name = type_name(step)
+        if name == 'RandomResizedCrop':  # leaves the largest square, in the middle
+            whole = dict.fromkeys(('crop_ratio_range', 'aspect_ratio_range'), (1, 1))
+            steps.append({**step, **whole})
+        elif name == 'torchvision/RandomCrop':
+            steps.append({'type': 'torchvision/CenterCrop', 'size': step['size']})
+        elif name.startswith('Pack'):
+            packing.append(step)
+        elif name.endswith('MaskGenerator') or any(
+            map(_gives_size_at_random, _types(step))
+        ):
+            drawn.append(step)
+        elif 'Random' not in name and name != JITTER:
+            (drawn or steps).append(step)
+    if drawn:
+        steps.append({'type': 'ddas_mm.FixedDraws', 'transforms': drawn})
+    return steps + packing
 
 
 def _middle_crop(tail: Sequence[Step]) -> list[Step]:

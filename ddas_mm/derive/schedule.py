@@ -81,6 +81,7 @@ WHOLE = ('milestones', 'step_size', 'periods')  # met exactly or never
 LENGTHS = ('begin', 'end', 'T_max', 'total_steps')
 WARM_UP_SHARE = 0.1
 FEWEST = 2  # a warm-up of one step would never reach the full rate
+MIXED = ('AmpOptimWrapper', 'ApexOptimWrapper', 'DeepSpeedOptimWrapper')
 # Trust ratios tie the entries of a layer together, which no update rule follows. Each:
 # what searches in its place, at which share of the rate, and the settings they share.
 # Lamb's rates are about 5 times AdamW's at the same batch (0.005 to 0.001 at 2048), and
@@ -185,7 +186,7 @@ def search_optimizer(
         changes: Receives one line for each change.
     """
     wrapper = copy.deepcopy(dict(optim_wrapper))
-    amp = type_name(wrapper) in ('AmpOptimWrapper', 'ApexOptimWrapper')
+    amp = type_name(wrapper) in MIXED
     if amp:
         wrapper['type'] = 'OptimWrapper'
         for key in ('loss_scale', 'dtype', 'use_fp16', 'opt_level'):

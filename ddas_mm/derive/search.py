@@ -163,7 +163,11 @@ def _fit_runtime(
     if config.get('log_processor'):
         config.log_processor.by_epoch = True
     config.resume = False
-    for name in ('compile', 'work_dir'):
+    if config.get('strategy'):
+        changes.append(
+            f'{type_name(config.strategy)} left out: every process has it all'
+        )
+    for name in ('compile', 'work_dir', 'runner_type', 'strategy'):
         config.pop(name, None)
 
 

@@ -35,6 +35,7 @@ def search_record(runner: Runner, epochs: int, seconds: float) -> dict[str, Any]
         'num_train': len(loop.dataloader.dataset),
         'num_val': len(loop.val_loader.dataset),
         'num_policies': loop.num_policies,
+        'policy_follows_lr': loop.policy_follows_lr,
         'world_size': runner.world_size,
         'epochs': epochs,
         'steps': runner.iter,

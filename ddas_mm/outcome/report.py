@@ -210,7 +210,9 @@ def _charts(schedule: PolicySchedule) -> list[Chart]:
 
 
 def _rate_left(schedule: PolicySchedule) -> float | None:
-    """Share of the network's learning rate that was left at the end, if it fell."""
+    """Share of the rate that was left at the end, if it fell and the policy with it."""
+    if not schedule.search.get('policy_follows_lr', True):
+        return None
     rates = (schedule.search.get('history') or {}).get('learning_rate') or [0.0]
     fell = rates[-1] < RATE_FELL * max(rates)
     return rates[-1] / max(rates) if fell else None

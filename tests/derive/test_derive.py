@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import mmcv
 import mmengine.registry
 import numpy as np
 import pytest
@@ -118,11 +119,50 @@ def test_fixed_size_needs_no_pipeline_of_its_own():
     assert 'dataset' not in derived(training(RETINANET)).train_cfg.policy_dataloader
 
 
-def test_random_size_without_an_evaluation_is_refused():
-    config = training('mmpretrain/resnet/resnet50_8xb32_in1k.py')
-    config.val_dataloader = config.test_dataloader = None
-    with pytest.raises(SettingError, match='RandomResizedCrop .*policy_dataloader'):
-        derived(config)
+def steps_of_s_val(name):
+    init_default_scope('mmpretrain')
+    found = derived(training(f'mmpretrain/{name}')).train_cfg.policy_dataloader
+    return found.dataset.pipeline
+
+
+@pytest.mark.parametrize(('height', 'width'), [(40, 60), (60, 40), (50, 50)])
+def test_random_size_without_an_evaluation_is_that_of_the_middle_square(height, width):
+    *_, crop, pack = steps_of_s_val(
+        'mae/mae_vit-base-p16_8xb512-amp-coslr-300e_in1k.py'
+    )
+    crop.scale, crop.backend = 20, 'cv2'
+    image = np.random.default_rng(0).integers(256, size=(height, width, 3))
+    image = image.astype(np.uint8)
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    middle = image[top : top + side, left : left + side]
+    expected = mmcv.imresize(middle, (20, 20), interpolation='bicubic')
+    found = Compose([crop])({'img': image})['img']
+    np.testing.assert_array_equal(found, expected)
+    assert pack.type == 'PackInputs'
+
+
+def test_crops_of_torchvision_are_the_middle_ones_too():
+    steps = steps_of_s_val('mff/mff_vit-base-p16_8xb512-amp-coslr-300e_in1k.py')
+    names = ['ToPIL', 'torchvision/Resize', 'torchvision/CenterCrop', 'ToNumpy']
+    assert types(steps) == ['LoadImageFromFile', *names, 'PackInputs']
+
+
+def test_masks_and_views_that_a_loss_needs_are_drawn_once_per_image():
+    steps = steps_of_s_val('beit/beit_beit-base-p16_8xb256-amp-coslr-300e_in1k.py')
+    assert types(steps) == ['LoadImageFromFile', 'ddas_mm.FixedDraws', 'PackInputs']
+    fixed = Compose(steps[1:2])
+    rng = np.random.default_rng(0)
+    images = rng.integers(256, size=(2, 300, 300, 3), dtype=np.uint8)
+    made = [fixed({'img': image.copy()}) for image in (*images, *images)]
+    for one, again in zip(made[:2], made[2:], strict=True):
+        pairs = zip(
+            (*one['img'], one['mask']), (*again['img'], again['mask']), strict=True
+        )
+        assert all(np.array_equal(*pair) for pair in pairs)
+    assert (made[0]['mask'] != made[1]['mask']).any()
+    (views,) = steps_of_s_val('simclr/simclr_resnet50_8xb32-coslr-200e_in1k.py')[1:2]
+    assert types(views.transforms) == ['MultiView']
 
 
 def test_random_sizes_inside_wrappers_count_too():
@@ -456,6 +496,17 @@ def test_learning_rate_is_scaled_only_where_the_training_is(
     search_config = derived(config)
     assert search_config.auto_scale_lr == scaling
     assert re.search(expected, rate_and_batch(search_config, processes))
+
+
+def test_sharded_trainings_are_searched_whole_in_each_process():
+    name = 'mmpretrain/mae/benchmarks/vit-large-p16_8xb128-ds-coslr-50e_in1k.py'
+    config = training(name)
+    search_config = derived(config)
+    assert search_config.optim_wrapper.type == 'OptimWrapper'
+    assert search_config.optim_wrapper.optimizer == config.optim_wrapper.optimizer
+    assert search_config.train_cfg.amp
+    assert not {'runner_type', 'strategy'} & set(search_config)
+    assert any('DeepSpeed' in line for line in search_config.derived_from.changes)
 
 
 def test_adaptive_optimisers_are_kept_and_trust_ratios_left_out():

@@ -137,16 +137,20 @@ def test_a_chart_of_zeros_says_that_there_was_nothing(large):
 
 
 @pytest.mark.parametrize(
-    ('rates', 'told'),
+    ('rates', 'follows', 'told'),
     [
-        ([0.02, 0.05, 0.0005], 'was 1 % of its highest'),
-        ([0.1, 0.01], 'was 10 % of its highest'),
-        ([0.002, 0.02, 0.02], None),  # a warm-up
-        ([0.0, 0.0], None),
+        ([0.02, 0.05, 0.0005], True, 'was 1 % of its highest'),
+        ([0.1, 0.01], True, 'was 10 % of its highest'),
+        ([0.1, 0.01], False, None),
+        ([0.002, 0.02, 0.02], True, None),  # a warm-up
+        ([0.0, 0.0], True, None),
     ],
 )
-def test_a_rate_that_fell_is_told_not_to_be_convergence(tmp_path, large, rates, told):
-    record = {'history': {**large[1].search['history'], 'learning_rate': rates}}
+def test_a_rate_that_fell_is_told_not_to_be_convergence(
+    tmp_path, large, rates, follows, told
+):
+    history = {**large[1].search['history'], 'learning_rate': rates}
+    record = {'history': history, 'policy_follows_lr': follows}
     path = tmp_path / 'report.html'
     write_report(replace(large[1], search=record), path, 'none')
     page = path.read_text()

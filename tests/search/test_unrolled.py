@@ -7,8 +7,7 @@ parameters, states and policy of its own, from the first step to the last.
 import pytest
 import torch
 from mmengine.model import BaseDataPreprocessor
-from mmengine.registry import MODELS
-from mmpretrain.engine.optimizers import LearningRateDecayOptimWrapperConstructor
+from mmengine.registry import MODELS, DefaultScope
 from mmpretrain.models import ImageClassifier
 
 from ddas_mm.search import update
@@ -130,12 +129,13 @@ class ToyTransformer(ImageClassifier):
 
     def __init__(self, norm, dtype):
         arch = {'embed_dims': 8, 'num_layers': 2, 'num_heads': 2}
-        backbone = {'arch': {**arch, 'feedforward_channels': 16}, 'img_size': 8}
-        head = {'type': 'LinearClsHead', 'num_classes': 3, 'in_channels': 8}
-        super().__init__(
-            {'type': 'VisionTransformer', 'patch_size': 4, **backbone}, head=head
-        )
-        self.data_preprocessor = BaseDataPreprocessor()
+        arch['feedforward_channels'] = 16
+        with DefaultScope.overwrite_default_scope('mmpretrain'):
+            super().__init__(
+                dict(type='VisionTransformer', arch=arch, img_size=8, patch_size=4),
+                head={'type': 'LinearClsHead', 'num_classes': 3, 'in_channels': 8},
+                data_preprocessor=BaseDataPreprocessor(),
+            )
         self.to(getattr(torch, dtype))
 
     def forward(self, inputs, labels, mode='tensor'):
@@ -163,7 +163,7 @@ CASES = {
         adamw,
         dict(
             optimizer=ADAMW,
-            constructor=LearningRateDecayOptimWrapperConstructor.__name__,
+            constructor='mmpretrain.LearningRateDecayOptimWrapperConstructor',
             paramwise_cfg=dict(layer_decay_rate=0.65, flat_decay_mult=0.0),
             model='ToyTransformer',
         ),
