@@ -138,6 +138,7 @@ def _loop(config: Config, plan: SearchPlan, amp: bool) -> dict[str, Any]:
         'total_prob': 0.35,
         'total_lr': plan.total_lr,
         'op_lr': plan.op_lr,
+        'policy_follows_lr': False,  # found more of what was planted (configs/README)
         'policy_dataloader': val_loader,
         'amp': amp,
     }

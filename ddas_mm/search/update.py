@@ -41,7 +41,7 @@ class UpdateRule:
             gradients ``h``, the optimiser's states after the step (three lists, an
             item per parameter) and a parameter group. It must not wait for a GPU.
         reads: The group's settings that ``answer`` reads; parameters that agree in
-            them come together.
+            them may come together.
         demands: Settings for which ``answer`` holds, and the value they must have.
         linear: Whether ``u`` is linear in ``h``, so that ``answer`` needs no ``h``.
         adds_decay: Whether weight decay is added to ``h`` (L2) and not taken from the
@@ -99,10 +99,10 @@ def answer_of_adam(
     first, second = (1 - beta**count for beta in (beta1, beta2))
     means = [state['exp_avg'] for state in states]
     roots = torch._foreach_sqrt([state['exp_avg_sq'] for state in states])
-    epsilon = _number(group['eps'] * second.sqrt(), vectors[0])
+    epsilon = (group['eps'] * second.sqrt()).to(vectors[0])
     _through_root(vectors, means, grads, roots, epsilon, (1 - beta2) / (1 - beta1))
     share = (count > SIGN_STEPS) * (1 - beta1) * second.sqrt() / first
-    torch._foreach_mul_(vectors, _number(share, vectors[0]))
+    torch._foreach_mul_(vectors, share.to(vectors[0]))
 
 
 def answer_of_rmsprop(
@@ -126,7 +126,7 @@ def _through_root(
     means: list[Tensor],
     grads: list[Tensor],
     roots: Sequence[Tensor],
-    epsilon: Any,
+    epsilon: Tensor | float,
     weight: float,
 ) -> None:
     """Multiply vectors by ``1 / s - weight mean h / (r s^2)``, ``s = r + epsilon``.
@@ -135,18 +135,13 @@ def _through_root(
     factors: its derivative there is ``1 / eps``, as found here. (Autograd finds zero
     times infinity, NaN.) To touch memory is all that this costs, so passes are few.
     """
-    scales = torch._foreach_add(roots, epsilon)
+    scales = torch._foreach_add(roots, [epsilon] * len(roots))
     torch._foreach_div_(vectors, scales)
     torch._foreach_mul_(scales, roots)
     torch._foreach_clamp_min_(scales, TINY)
     products = torch._foreach_mul(means, grads)
     torch._foreach_mul_(products, vectors)
     torch._foreach_addcdiv_(vectors, products, scales, value=-weight)
-
-
-def _number(value: Tensor, like: Tensor) -> Any:
-    """Return a scalar for torch's operations on lists, without waiting for a GPU."""
-    return value.item() if value.is_cpu else value.to(like)
 
 
 _ADAM = {'maximize': False, 'amsgrad': False}
@@ -231,14 +226,12 @@ class NetworkUpdate:
         Args:
             vector: (P,) what is multiplied, in place.
             vector_parts: The same, by parameter.
-            grad: (P,) the gradient after clipping; zeroed where the step was left out.
+            grad: (P,) the gradient after clipping; what is not finite in it is zeroed.
             grad_parts: The same, by parameter.
             norm: () its norm before clipping.
         """
-        broken = ~norm.isfinite()
-        # a GPU would have to be waited for; to a CPU the pass costs more than the step
-        if self.needs_gradient and (norm.is_cuda or broken):
-            grad.masked_fill_(broken, 0)
+        if self.needs_gradient:  # only the view that is broken shall spoil its d_l
+            torch.nan_to_num_(grad, 0.0, 0.0, 0.0)
         taken = grad_parts
         if self.before:
             decays = [self._decay(group) for group in self.groups]
@@ -263,7 +256,10 @@ class NetworkUpdate:
         """Indices of the parameters whose groups agree in what the rule reads.
 
         They are looked at in every step, as schedules may change momentum and betas.
+        On a CPU each comes alone, whose numbers then stay in the cache.
         """
+        if self.params[0].is_cpu:
+            return [[i] for i in range(len(self.params))]
         alike: dict[str, list[int]] = {}
         for i, group in enumerate(self.groups):
             alike.setdefault(str([group[n] for n in self.rule.reads]), []).append(i)
@@ -312,8 +308,7 @@ class Clipping:
 
         Args:
             vector: (P,) what is multiplied.
-            clipped: (P,) the gradient after clipping, ``h``; zeroed where the norm is
-                not finite.
+            clipped: (P,) the gradient after clipping, ``h``, all finite.
             norm: () its norm before clipping, ``n``.
         """
         good = norm.isfinite()  # else the step was left out, and nothing clipped

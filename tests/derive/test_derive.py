@@ -82,6 +82,7 @@ def test_policies_act_behind_loading_in_search_and_training(name, begin):
     assert marked.train_pipeline == marked.train_dataloader.dataset.pipeline
     assert config.train_cfg.type == 'ddas_mm.DDASLoop'
     assert config.train_cfg.proxy == dict(num_train=600, num_val=40, seed=0)
+    assert config.train_cfg.policy_follows_lr is False
     assert {config[f'val_{part}'] for part in ('dataloader', 'cfg', 'evaluator')} == {
         None
     }
