@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from ddas_mm.config import type_name
 from ddas_mm.errors import SettingError
+from ddas_mm.ops import SPACES, expand_candidates
+from ddas_mm.policy.budget import Budget
+
+DEPTH = 2  # operations per policy, N_o
 
 
 @dataclass(frozen=True)
@@ -21,10 +27,11 @@ class SearchPlan:
         num_val: Size of S_val.
         epochs: Search epochs, ``T_max``.
         num_policies: Policies sampled per step, ``L``.
-        total_lr: Adam's learning rate for ``alpha_tp``.
-        op_lr: Adam's learning rate for ``alpha_o``.
+        total_way: Steps times Adam's learning rate for ``alpha_tp``.
+        op_way: Steps times Adam's learning rate for ``alpha_o``.
         smooth: Size ``F_s`` of the mean filter over ``p_tp``.
         val_batch: Mini-batch of S_val; None for that of the training.
+        train_batch: The largest mini-batch of a process; None for any.
         processes: Number of processes that search together.
     """
 
@@ -33,23 +40,56 @@ class SearchPlan:
     num_val: int
     epochs: int
     num_policies: int
-    total_lr: float
-    op_lr: float
+    total_way: float
+    op_way: float
     smooth: int
     val_batch: int | None = None
+    train_batch: int | None = None
     processes: int = 1
 
 
-_CIFAR = SearchPlan('cifar', 5000, 5000, 20, 3, 0.001, 0.005, 2, 256)
-_COCO = SearchPlan('coco', 3000, 1500, 30, 3, 0.001, 0.001, 6)
+_COCO = SearchPlan('coco', 3000, 1500, 30, 3, 5.64, 5.64, 6)
 PAPER = {
     'coco': _COCO,
     'segmentation': replace(_COCO, space='segmentation'),  # not in the paper
-    'imagenet': SearchPlan('imagenet', 6000, 2400, 40, 2, 0.002, 0.003, 6, 64),
-    'cifar': _CIFAR,
-    'svhn': replace(_CIFAR, space='svhn', num_train=3000, num_val=3000),
+    'imagenet': SearchPlan('imagenet', 6000, 2400, 40, 2, 15.04, 22.56, 6, 64),
+    'cifar': SearchPlan('cifar', 5000, 5000, 20, 3, 3.14, 15.7, 2, 256),
+    'svhn': SearchPlan('svhn', 3000, 3000, 20, 3, 1.88, 9.4, 2, 256),
 }
 """The paper's settings (Section 4 and Appendix C) of each space."""
+
+
+def policy_rate(way: float, steps: int) -> float:
+    """Return Adam's learning rate for a policy parameter.
+
+    It leads as far as the paper's, however many steps there are. Noise leads about
+    ``rate * sqrt(steps)`` far: by one at most, lest it decides a short search.
+
+    Args:
+        way: Steps times rate of the paper.
+        steps: Steps of the search.
+    """
+    return float(f'{min(way / steps, steps**-0.5):.3g}')
+
+
+def fitted_levels(plan: SearchPlan, steps: int) -> list[int]:
+    """Return as many levels of the space, spread evenly, as a search can tell apart.
+
+    Args:
+        plan: Sizes of the search.
+        steps: Steps of the search.
+    """
+    space = SPACES[plan.space]
+    levels = space['levels']
+    fitted = []
+    for number in range(len(levels), 0, -1):
+        middles = (np.arange(number) + 0.5) * len(levels) / number
+        fitted = [levels[int(middle)] for middle in middles]
+        candidates = expand_candidates(space['table'], space['ops'], fitted)
+        budget = Budget(steps, len(candidates), plan.num_policies, DEPTH)
+        if budget.suffices:
+            break
+    return fitted
 
 
 def fitted_sizes(

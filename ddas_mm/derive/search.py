@@ -13,9 +13,17 @@ from mmengine.config import Config
 from ddas_mm.config import config_text, type_name
 from ddas_mm.derive.augment import leaf_of
 from ddas_mm.derive.data import searchable, val_pipeline
-from ddas_mm.derive.schedule import SearchPlan, scaled_schedule, search_optimizer
+from ddas_mm.derive.schedule import (
+    DEPTH,
+    SearchPlan,
+    fitted_levels,
+    policy_rate,
+    scaled_schedule,
+    search_optimizer,
+)
 from ddas_mm.errors import SettingError
 from ddas_mm.files import write_atomically
+from ddas_mm.ops import SPACES
 from ddas_mm.outcome.emit import HOOK
 
 # Data sets that hold arrays in RGB; files are loaded as BGR.
@@ -55,13 +63,12 @@ def derive_search(marked: Config, plan: SearchPlan, retrain: str) -> Config:
     loader = config.train_dataloader
     loader.dataset = search_dataset(marked, changes)
     _fit_loader(loader, changes)
+    _fit_batch(config, plan, changes)
     config.optim_wrapper, amp = search_optimizer(marked.optim_wrapper, changes)
     share = plan.processes * (loader.get('batch_size') or 1)
+    steps = plan.epochs * math.ceil(plan.num_train / share)
     config.param_scheduler = scaled_schedule(
-        marked.get('param_scheduler'),
-        length,
-        plan.epochs,
-        plan.epochs * math.ceil(plan.num_train / share),
+        marked.get('param_scheduler'), length, plan.epochs, steps
     )
     ((unit, size),) = length.items()
     changes.append(
@@ -69,6 +76,7 @@ def derive_search(marked: Config, plan: SearchPlan, retrain: str) -> Config:
         'search epochs'
     )
     config.train_cfg = _loop(config, plan, amp)
+    _fit_policy(config.train_cfg, plan, steps, changes)
     for name in ('val', 'test'):
         for part in ('dataloader', 'cfg', 'evaluator'):
             config[f'{name}_{part}'] = None
@@ -104,9 +112,28 @@ def _fit_loader(loader: Any, changes: list[str]) -> None:
     changes.append(f'DefaultSampler instead of {sampler}: a search counts epochs')
 
 
+def _fit_batch(config: Config, plan: SearchPlan, changes: list[str]) -> None:
+    """Let mini-batches be small: the more steps, the sooner candidates are told apart.
+
+    MMEngine scales the rate, from the training's mini-batch to that of the search.
+    """
+    loader = config.train_dataloader
+    size = loader.get('batch_size') or 1
+    if plan.train_batch is None or size <= plan.train_batch:
+        return
+    loader.batch_size = plan.train_batch
+    scaling = {'base_batch_size': plan.processes * size}
+    scaling.update(config.get('auto_scale_lr') or {}, enable=True)
+    config.auto_scale_lr = scaling
+    changes.append(
+        f'mini-batches of {plan.train_batch} images instead of {size}, and '
+        f'{plan.val_batch} of S_val: more steps tell candidates apart sooner'
+    )
+
+
 def _loop(config: Config, plan: SearchPlan, amp: bool) -> dict[str, Any]:
     loader = config.train_dataloader
-    space: dict[str, Any] = {'name': plan.space, 'depth': 2}
+    space: dict[str, Any] = {'name': plan.space, 'depth': DEPTH}
     constants: dict[str, Any] = {}
     if type_name(leaf_of(loader.dataset)) in RGB_ARRAYS:
         constants['channel_order'] = 'rgb'
@@ -136,12 +163,26 @@ def _loop(config: Config, plan: SearchPlan, amp: bool) -> dict[str, Any]:
         'space': space,
         'num_policies': plan.num_policies,
         'total_prob': 0.35,
-        'total_lr': plan.total_lr,
-        'op_lr': plan.op_lr,
         'policy_follows_lr': False,  # found more of what was planted (configs/README)
         'policy_dataloader': val_loader,
         'amp': amp,
     }
+
+
+def _fit_policy(
+    loop: dict[str, Any], plan: SearchPlan, steps: int, changes: list[str]
+) -> None:
+    """Let rates and levels of the policy fit the steps that the search has."""
+    loop['total_lr'] = policy_rate(plan.total_way, steps)
+    loop['op_lr'] = policy_rate(plan.op_way, steps)
+    levels = fitted_levels(plan, steps)
+    whole = SPACES[plan.space]['levels']
+    if len(levels) < len(whole):
+        loop['space']['levels'] = levels
+        changes.append(
+            f'levels {levels} instead of {list(whole)}: {steps} steps do not tell more '
+            'candidates apart'
+        )
 
 
 def _fit_runtime(

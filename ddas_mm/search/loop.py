@@ -17,6 +17,7 @@ from torch import Tensor
 from ddas_mm.augment.candidates import CandidateOps, build_space, without_idle
 from ddas_mm.errors import check_all, check_integer, check_kind
 from ddas_mm.policy import Effects, PolicyParams, estimate_effects
+from ddas_mm.policy.budget import Budget
 from ddas_mm.randomness import seed_step, shared_seed
 from ddas_mm.registry import LOOPS
 from ddas_mm.search import checks, data
@@ -164,6 +165,14 @@ class DDASLoop(EpochBasedTrainLoop):
             f'{self.num_policies}, {self.max_epochs} epochs of '
             f'{len(self.dataloader)} steps'
         )
+        budget = self.budget
+        (log.info if budget.suffices else log.warning)(f'budget: {budget}')
+
+    @property
+    def budget(self) -> Budget:
+        """What the whole search can tell apart."""
+        shape = len(self.space), self.num_policies, self.space.depth
+        return Budget(self.max_iters, *shape)
 
     def run(self) -> torch.nn.Module:
         """Search; return the network that was trained on the way."""

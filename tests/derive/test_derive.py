@@ -24,7 +24,14 @@ from ddas_mm.cli import commands
 from ddas_mm.config import config_text, type_name
 from ddas_mm.derive.augment import mark_training
 from ddas_mm.derive.data import val_pipeline
-from ddas_mm.derive.schedule import PAPER, fitted_sizes, rate_and_batch, scaled_schedule
+from ddas_mm.derive.schedule import (
+    PAPER,
+    fitted_levels,
+    fitted_sizes,
+    policy_rate,
+    rate_and_batch,
+    scaled_schedule,
+)
 from ddas_mm.derive.search import derive_search
 from ddas_mm.errors import SettingError
 from ddas_mm.search.checks import check_optimizer
@@ -33,6 +40,7 @@ from tests import toy
 from tools import search, train
 from tools.analysis_tools import benchmark_search, browse_augment
 
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 DETECTION = ['LoadImageFromFile', 'LoadAnnotations', 'ddas_mm.DDASAugment', 'Resize']
 PLAN = replace(PAPER['coco'], num_train=600, num_val=40, epochs=6)
 
@@ -534,6 +542,48 @@ def test_adaptive_optimisers_are_kept_and_trust_ratios_left_out():
 )
 def test_sizes_fit_the_training_set(size, given, expected):
     assert fitted_sizes(PAPER['coco'], size, *given) == expected
+
+
+@pytest.mark.parametrize(
+    ('space', 'name', 'processes'),
+    [
+        ('cifar', 'wrn40-2_cifar10', 1),
+        ('svhn', 'wrn40-2_svhn', 1),
+        ('imagenet', 'resnet18_imagenet', 1),
+        ('coco', 'retinanet_r50_coco', 4),
+    ],
+)
+def test_rates_lead_as_far_as_those_of_the_paper(space, name, processes):
+    paper = Config.fromfile(CONFIGS / f'ddas_{name}.py')
+    train, plan = paper.train_cfg, PAPER[space]
+    share = processes * paper.train_dataloader.batch_size
+    steps = train.max_epochs * math.ceil(plan.num_train / share)
+    assert policy_rate(plan.op_way, steps) == train.op_lr
+    assert policy_rate(plan.total_way, steps) == train.total_lr
+    for shorter in (steps // 4, steps // 10):
+        ways = [policy_rate(plan.op_way, n) * n for n in (shorter, steps)]
+        assert ways[0] == pytest.approx(ways[1], rel=0.01)
+
+
+def test_noise_of_a_very_short_search_moves_alpha_by_one_at_most():
+    assert policy_rate(5.64, 16) == 0.25  # a random walk of 16 steps: 0.25 * 4
+
+
+@pytest.mark.parametrize(
+    ('steps', 'levels'), [(45_000, [4, 6, 8]), (200, [4, 8]), (144, [6]), (10, [6])]
+)
+def test_a_short_search_has_fewer_levels_and_every_operation(steps, levels):
+    assert fitted_levels(PAPER['coco'], steps) == levels
+
+
+def test_derived_search_tells_that_it_has_fewer_levels():
+    plan = replace(PAPER['coco'], num_train=160, num_val=100, epochs=3)
+    config = derived(training(RETINANET), plan)  # mini-batches of 2
+    assert config.train_cfg.space == dict(name='coco', depth=2, levels=[4, 8])
+    assert config.train_cfg.op_lr == 0.0235  # 5.64 / 240
+    (told,) = [line for line in config.derived_from.changes if 'levels' in line]
+    assert told.startswith('levels [4, 8] instead of [4, 6, 8]: 240 steps do not')
+    assert 'levels' not in derived(training(RETINANET), PAPER['coco']).train_cfg.space
 
 
 # ---- by the command line, on a toy problem

@@ -139,6 +139,7 @@ def report(loop: DDASLoop, rows: list[dict[str, float]]) -> str:
         f'step / floor, everything:    {statistics.median(wholes):.3f}',
         f'{1 / total:.2f} steps/s, {images / total:.1f} images/s, the whole search '
         f'({loop.max_iters} steps): {hours:.2f} h{gpu_hours}',
+        f'{loop.budget}',
     ]
     return '\n'.join(lines)
 
