@@ -4,6 +4,7 @@ That every config builds and runs is tests/integration/test_configs_run.py's.
 """
 
 import inspect
+import math
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +130,24 @@ def test_settings_are_the_papers(path):
         **{key: train[key] for key in ('total_prob', 'op_lr', 'total_lr')},
     }
     assert found == SEARCH_SETTINGS[path]
+
+
+@pytest.mark.parametrize(
+    ('name', 'processes'), [('wrn40-2_cifar10', 1), ('retinanet_r50_coco', 4)]
+)
+def test_fast_search_draws_more_from_fewer_images(name, processes):
+    ways, draws, images = [], [], []
+    for path, share in ((f'ddas_{name}.py', processes), (f'ddas_{name}_fast.py', 1)):
+        config = Config.fromfile(ROOT / path)
+        train, batch = config.train_cfg, config.train_dataloader.batch_size
+        steps = train.max_epochs * math.ceil(train.proxy.num_train / batch / share)
+        views = batch * (train.num_policies + 1) + train.policy_dataloader.batch_size
+        ways.append([steps * train.op_lr, steps * train.total_lr])
+        draws.append(steps * train.num_policies)
+        images.append(steps * share * views)
+    assert ways[1] == pytest.approx(ways[0], rel=0.01)
+    assert draws[1] > 1.8 * draws[0]
+    assert images[1] < 0.36 * images[0]
 
 
 @pytest.mark.parametrize('path', TRAINING_SETTINGS)

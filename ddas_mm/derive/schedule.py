@@ -1,10 +1,10 @@
-"""Sizes and rates of a search, by default the paper's."""
+"""Sizes and rates of a search, by default mostly the paper's."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,15 +48,17 @@ class SearchPlan:
     processes: int = 1
 
 
-_COCO = SearchPlan('coco', 3000, 1500, 30, 3, 5.64, 5.64, 6)
+_COCO = SearchPlan('coco', 3000, 1500, 30, 3, 5.64, 5.64, 6, 4, 4)
 PAPER = {
     'coco': _COCO,
     'segmentation': replace(_COCO, space='segmentation'),  # not in the paper
-    'imagenet': SearchPlan('imagenet', 6000, 2400, 40, 2, 15.04, 22.56, 6, 64),
-    'cifar': SearchPlan('cifar', 5000, 5000, 20, 3, 3.14, 15.7, 2, 256),
-    'svhn': SearchPlan('svhn', 3000, 3000, 20, 3, 1.88, 9.4, 2, 256),
+    'imagenet': SearchPlan('imagenet', 6000, 2400, 20, 7, 15.04, 22.56, 6, 32, 16),
+    'cifar': SearchPlan('cifar', 5000, 5000, 20, 7, 3.14, 15.7, 2, 32, 16),
+    'svhn': SearchPlan('svhn', 3000, 3000, 20, 7, 1.88, 9.4, 2, 32, 16),
 }
-"""The paper's settings (Section 4 and Appendix C) of each space."""
+"""Settings of each space: the paper's (Section 4 and Appendix C) but for mini-batches
+and policies per step, by which a search tells more in the same time
+(docs/benchmarks.md), and ImageNet's epochs, which are longer by this: 40 there."""
 
 
 def policy_rate(way: float, steps: int) -> float:

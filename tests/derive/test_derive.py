@@ -518,6 +518,30 @@ def test_sharded_trainings_are_searched_whole_in_each_process():
     assert any('DeepSpeed' in line for line in search_config.derived_from.changes)
 
 
+@pytest.mark.parametrize(
+    ('scaling', 'rate'),
+    [
+        ({}, 0.1 * 8 / 64),  # the training's rate is for its own mini-batch
+        (dict(base_batch_size=256), 0.1 * 8 / 256),
+        (dict(enable=True, base_batch_size=32), 0.1 * 8 / 32),
+    ],
+)
+def test_large_mini_batches_become_small_ones_at_a_scaled_rate(scaling, rate):
+    config = training(RETINANET)
+    config.auto_scale_lr = scaling
+    config.optim_wrapper.optimizer.lr = 0.1
+    config.train_dataloader.batch_size = 64
+    search_config = derived(config, replace(PLAN, train_batch=8, val_batch=4))
+    assert search_config.train_dataloader.batch_size == 8
+    assert search_config.train_cfg.policy_dataloader.batch_size == 4
+    assert f'learning rate {rate:g} at' in rate_and_batch(search_config, 1)
+    told = '; '.join(search_config.derived_from.changes)
+    assert 'mini-batches of 8 images instead of 64, and 4 of S_val' in told
+    small = derived(config, replace(PLAN, train_batch=64))
+    assert small.train_dataloader.batch_size == 64
+    assert small.auto_scale_lr == scaling
+
+
 def test_adaptive_optimisers_are_kept_and_trust_ratios_left_out():
     config = training('mmdet/rtmdet/rtmdet_s_8xb32-300e_coco.py')
     assert derived(config).optim_wrapper == config.optim_wrapper

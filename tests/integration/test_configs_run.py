@@ -19,7 +19,9 @@ ROOT = Path(__file__).parents[2] / 'configs'
 FILES = sorted(p for p in ROOT.rglob('*.py') if '_base_' not in p.parts)
 BASELINES = [path for path in FILES if path.parent.name == 'baselines']
 SLOW = [*BASELINES, ROOT / 'ddas_retinanet_r18_digits_sanity_adamw.py']
-# Baselines differ from trainings in the pipeline alone, which another test checks.
+SLOW += ROOT.glob('*_fast.py')
+# Baselines differ from trainings in the pipeline alone, which another test checks, and
+# fast searches from the paper's in numbers.
 CASES = [
     pytest.param(
         path,
