@@ -55,7 +55,7 @@ def rank_augmentations() -> None:
     add = parser.add_argument
     add('checkpoint', help='the trained network')
     add('--space', choices=list(PAPER), help='operations, if CONFIG is a training')
-    add('--num-images', type=int, default=512, help='of each set (default: 512)')
+    add('--num-images', type=int, default=256, help='of each set (default: 256)')
     add(
         '--statistics',
         choices=['batch', 'running'],
@@ -66,10 +66,11 @@ def rank_augmentations() -> None:
     add('--emit-space', type=Path, metavar='FILE', help='the space for what may help')
     args = parser.parse_args()
     check_integer('--num-images', args.num_images, 2)
-    config = _search_config(load_config(args), args.space)
+    config = load_config(args)
+    folder = Path(config.work_dir)
+    config = _search_config(config, args.space)
     config.randomness = {'seed': args.seed}
     config.load_from, config.resume, config.log_level = None, False, 'WARNING'
-    folder = Path(config.work_dir)
     with tempfile.TemporaryDirectory() as config.work_dir:
         ranking, images = rank(
             config, args.checkpoint, args.num_images, args.statistics

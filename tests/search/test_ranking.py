@@ -15,7 +15,12 @@ from ddas_mm.search.ranking import (
     layers_at_rest,
     load_weights,
 )
-from ddas_mm.search.views import OriginalViews, ValidationDataset, ViewDataset
+from ddas_mm.search.views import (
+    OriginalViews,
+    ValidationDataset,
+    ViewDataset,
+    ViewIndex,
+)
 from tests import toy
 
 # What numpy does as well, with uint8 images.
@@ -127,7 +132,7 @@ def test_candidates_act_in_S_val_where_they_act_in_S_train():
     val = ValidationDataset(data, range(4), 0)
     views = OriginalViews(val, CandidateOps(SPACE))
     invert = SPACE.labels.index('Invert')
-    _, (plain, inverted) = views[(1, 0, [[invert]])]
+    _, (plain, inverted) = views[ViewIndex(1, 0, [[invert]])]
     expected = data.get_data_info(1)['img'].transpose(2, 0, 1) // 2
     assert np.array_equal(plain['inputs'], expected)
     assert np.array_equal(inverted['inputs'], 255 - expected)

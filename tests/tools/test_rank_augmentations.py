@@ -124,4 +124,5 @@ def test_wrong_arguments_of_a_search_are_told(search, monkeypatch, capsys):
     assert "checkpoint 'none.pth' does not exist" in said('none.pth')
     assert '--num-images must be an integer' in said(net, '--num-images', '1')
     torch.save({'head.bias': torch.zeros(3)}, net)
-    assert 'does not fit the model of the config' in said(net)
+    own = '--cfg-options', 'experiment_name=another'  # MMEngine keeps one per name
+    assert 'does not fit the model of the config' in said(net, *own)
