@@ -244,12 +244,9 @@ def ranking(results: list[Result], picture: Path) -> str:
         seed: {r['tags']['op']: r['accuracy'] for r in runs}
         for seed, runs in grouped(truth, lambda r: r['seed']).items()
     }
-    gains: dict[str, list[float]] = defaultdict(list)
-    for values in seeds.values():
-        for op, accuracy in values.items():
-            if op != 'none' and 'none' in values:
-                gains[op].append(accuracy - values['none'])
-    ops = [op for op in gains if len(gains[op]) == len(seeds)]
+    ops = list(next(iter(seeds.values())))[1:]
+    whole = [values for values in seeds.values() if values.keys() >= {'none', *ops}]
+    gains = {op: [values[op] - values['none'] for values in whole] for op in ops}
     mean = [float(np.mean(gains[op])) for op in ops]
     rows = [['instrument', 'runs', 'Spearman, mean of runs', 'Spearman, runs of it']]
     averages = {}
@@ -261,13 +258,13 @@ def ranking(results: list[Result], picture: Path) -> str:
             stats.spearmanr([said[op][i] for op in ops], mean)[0] for i in range(runs)
         ]
         averages[name] = [float(np.mean(said[op])) for op in ops]
-        whole = stats.spearmanr(averages[name], mean)[0]
+        average = stats.spearmanr(averages[name], mean)[0]
         rows.append(
-            [name, str(runs), f'{whole:.2f}', ', '.join(f'{x:.2f}' for x in each)]
+            [name, str(runs), f'{average:.2f}', ', '.join(f'{x:.2f}' for x in each)]
         )
     agree = [
         stats.spearmanr([gains[op][i] for op in ops], [gains[op][j] for op in ops])[0]
-        for i in range(len(seeds))
+        for i in range(len(whole))
         for j in range(i)
     ]
     order = np.argsort(mean)[::-1]
