@@ -1,7 +1,10 @@
 """Make the tables and pictures of docs/evidence.md from the lines of results.
 
+They take the place of what stands there between ``<!-- PART -->`` and
+``<!-- end of PART -->``.
+
 Examples:
-  python benchmarks/study/evidence.py --out docs/images > tables.md
+  python benchmarks/study/evidence.py
 """
 
 from __future__ import annotations
@@ -314,20 +317,25 @@ REPORTS = {
 
 
 def main() -> None:
-    """Print all tables, draw all pictures."""
+    """Draw all pictures, and put all tables in their places."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        '--results', type=Path, default=Path(__file__).parent / 'results'
-    )
-    parser.add_argument('--out', type=Path, default=ROOT / 'docs/images')
+    add = parser.add_argument
+    add('--results', type=Path, default=Path(__file__).parent / 'results')
+    add('--page', type=Path, default=ROOT / 'docs/evidence.md')
     args = parser.parse_args()
+    page = args.page.read_text()
     for part, report in REPORTS.items():
         results = load(args.results, part)
         if results:
-            print(f'## {part}\n')
-            print(report(results, args.out / f'study_{part}.png'))
+            pictures = args.page.parent / 'images'
+            text = report(results, pictures / f'study_{part}.png')
+            before, rest = page.split(f'<!-- {part} -->\n', 1)
+            end = f'<!-- end of {part} -->\n'
+            after = rest.split(end, 1)[1]
+            page = f'{before}<!-- {part} -->\n{text}{end}{after}'
+    args.page.write_text(page)
 
 
 if __name__ == '__main__':
