@@ -12,8 +12,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ def little_data(results: list[Result], picture: Path) -> str:
     axes.invert_yaxis()
     axes.set_xlabel('accuracy on the test images, %')
     figure.savefig(picture)
-    return table(rows) + '\n' + cost(results)
+    return f'{table(rows)}\n{_found(results)}{cost(results)}'
 
 
 def new_camera(results: list[Result], picture: Path) -> str:
@@ -162,13 +163,26 @@ def new_camera(results: list[Result], picture: Path) -> str:
 
 
 def _found(results: list[Result]) -> str:
-    rows = [['images', 'seed', 'most probable candidates of the last epoch', 'p_tp']]
+    head = [
+        'images',
+        'seed',
+        'p_tp',
+        'entropy / log K',
+        'most probable',
+        'helps, harms',
+    ]
+    rows = [head]
     for r in results:
         if r['kind'].endswith('search'):
             order = np.argsort(-np.array(r['op_probs']))[:3]
             top = (f'{r["candidates"][k]} {r["op_probs"][k]:.2f}' for k in order)
-            size, last = str(r['tags'].get('images', '')), f'{r["total_prob"][-1]:.2f}'
-            rows.append([size, str(r['seed']), ', '.join(top), last])
+            share = r['entropy'][-1] / np.log(len(r['candidates']))
+            told = Counter(effect['verdict'] for effect in r['effects'])
+            row = [str(r['tags'].get('images', '')), str(r['seed'])]
+            row += [f'{r["total_prob"][-1]:.2f}', f'{share:.3f}', ', '.join(top)]
+            rows.append(
+                [*row, f'{told["helps"]}, {told["harms"]} of {len(r["effects"])}']
+            )
     return table(rows) + '\n' if len(rows) > 1 else ''
 
 
@@ -216,9 +230,11 @@ def instruments(results: list[Result]) -> dict[str, dict[str, list[float]]]:
         [r for r in results if r['tags']['what'] == 'fine-tuning'], lambda r: r['seed']
     )
     for runs in tuned.values():
-        losses = {r['tags']['op']: r['loss'] for r in runs}
-        for op in losses.keys() - {'none'}:
-            add('fine-tuning of 250 steps', op, losses.get('none', 0) - losses[op])
+        found_by = {r['tags']['op']: r for r in runs}
+        plain = found_by.pop('none', None)
+        for op, r in found_by.items() if plain else ():
+            add('fine-tuning, loss on S_val', op, plain['loss'] - r['loss'])
+            add('fine-tuning, accuracy on S_val', op, r['accuracy'] - plain['accuracy'])
     for r in results:
         what = r['tags']['what']
         if r['kind'] == 'search':
@@ -240,49 +256,64 @@ def instruments(results: list[Result]) -> dict[str, dict[str, list[float]]]:
     return found
 
 
+def real_gains(
+    truth: Sequence[Result], metric: str, sign: int
+) -> dict[str, list[float]]:
+    """Return what each operation alone gains on test images, a value per seed."""
+    seeds = [
+        {r['tags']['op']: sign * r[metric] for r in runs}
+        for runs in grouped(truth, lambda r: r['seed']).values()
+    ]
+    ops = list(seeds[0])[1:]
+    whole = [values for values in seeds if values.keys() >= {'none', *ops}]
+    return {op: [values[op] - values['none'] for values in whole] for op in ops}
+
+
+def spearman(said: Sequence[float], gains: Sequence[float]) -> str:
+    """Return the rank correlation and its 95 % interval (Fisher; Bonett, Wright)."""
+    rho = stats.spearmanr(said, gains)[0]
+    half = 1.96 * np.sqrt((1 + rho**2 / 2) / (len(gains) - 3))
+    low, high = np.tanh(np.arctanh(rho) + half * np.array([-1, 1]))
+    return f'{rho:.2f} ({low:.2f} to {high:.2f})'
+
+
 def ranking(results: list[Result], picture: Path) -> str:
-    """Part D: rank correlations with the real gain."""
+    """Part D: rank correlations with the real gain, in accuracy and in loss."""
     truth = [r for r in results if r['tags']['what'] == 'truth']
-    seeds = {
-        seed: {r['tags']['op']: r['accuracy'] for r in runs}
-        for seed, runs in grouped(truth, lambda r: r['seed']).items()
-    }
-    ops = list(next(iter(seeds.values())))[1:]
-    whole = [values for values in seeds.values() if values.keys() >= {'none', *ops}]
-    gains = {op: [values[op] - values['none'] for values in whole] for op in ops}
-    mean = [float(np.mean(gains[op])) for op in ops]
-    rows = [['instrument', 'runs', 'Spearman, mean of runs', 'Spearman, runs of it']]
+    gains = {m: real_gains(truth, m, s) for m, s in {'accuracy': 1, 'loss': -1}.items()}
+    ops = list(gains['accuracy'])
+    means = {m: [float(np.mean(found[op])) for op in ops] for m, found in gains.items()}
+    rows = [['instrument', 'runs', *(f'with the gain in {m}' for m in means)]]
     averages = {}
     for name, said in instruments(results).items():
-        if not set(ops) <= said.keys():
-            continue
-        runs = min(len(said[op]) for op in ops)
-        each = [
-            stats.spearmanr([said[op][i] for op in ops], mean)[0] for i in range(runs)
-        ]
-        averages[name] = [float(np.mean(said[op])) for op in ops]
-        average = stats.spearmanr(averages[name], mean)[0]
-        rows.append(
-            [name, str(runs), f'{average:.2f}', ', '.join(f'{x:.2f}' for x in each)]
-        )
-    agree = [
-        stats.spearmanr([gains[op][i] for op in ops], [gains[op][j] for op in ops])[0]
-        for i in range(len(whole))
-        for j in range(i)
-    ]
-    order = np.argsort(mean)[::-1]
-    worth = ', '.join(f'{ops[k]} {mean[k]:+.1f}' for k in order)
+        if set(ops) <= said.keys():
+            averages[name] = [float(np.mean(said[op])) for op in ops]
+            cells = [spearman(averages[name], mean) for mean in means.values()]
+            rows.append([name, str(min(map(len, said.values()))), *cells])
+    agree = {}
+    for metric, found in gains.items():
+        pairs = np.array([found[op] for op in ops]).T
+        rhos = [stats.spearmanr(a, b)[0] for a, b in combinations(pairs, 2)]
+        agree[metric] = ', '.join(f'{rho:.2f}' for rho in rhos)
+    between = spearman(means['accuracy'], means['loss'])
+    worth = ', '.join(
+        f'{ops[k]} {means["accuracy"][k]:+.1f} / {means["loss"][k]:+.2f}'
+        for k in np.argsort(means['accuracy'])[::-1]
+    )
     figure, axes = new_figure(6.4, 4.4)
-    for name in (n for n in averages if n.startswith(('affinity', 'fine', 'p_o'))):
-        axes.plot(mean, stats.rankdata(averages[name]), 'o', alpha=0.6, label=name)
+    for name in (
+        n for n in averages if n.startswith(('affinity', 'fine', 'effects, s'))
+    ):
+        places = means['accuracy'], stats.rankdata(averages[name])
+        axes.plot(*places, 'o', alpha=0.6, label=name)
     axes.set_xlabel('real gain in accuracy, points')
     axes.set_ylabel('rank by the instrument')
     axes.legend(frameon=False, fontsize=7)
     figure.savefig(picture)
-    text = ', '.join(f'{x:.2f}' for x in agree)
     return (
-        f'{table(rows)}\nSeeds of the truth agree by {text}. Real gains, points: '
-        f'{worth}.\n\n{cost(results)}'
+        f'{table(rows)}\nSeeds of the truth agree by {agree["accuracy"]} (accuracy) '
+        f'and {agree["loss"]} (loss); the two truths agree by {between}. Real gains, '
+        f'points of accuracy / loss: {worth}.\n\n{cost(results)}'
     )
 
 
