@@ -269,11 +269,14 @@ def real_gains(
     return {op: [values[op] - values['none'] for values in whole] for op in ops}
 
 
-def spearman(said: Sequence[float], gains: Sequence[float]) -> str:
-    """Return the rank correlation and its 95 % interval (Fisher; Bonett, Wright)."""
+def spearman(said: Sequence[float], gains: Sequence[float]) -> list[float]:
+    """Return the rank correlation and its 95 % interval (Bonett and Wright, 2000)."""
     rho = stats.spearmanr(said, gains)[0]
     half = 1.96 * np.sqrt((1 + rho**2 / 2) / (len(gains) - 3))
-    low, high = np.tanh(np.arctanh(rho) + half * np.array([-1, 1]))
+    return np.tanh(np.arctanh(rho) + half * np.array([0, -1, 1])).tolist()
+
+
+def _between(rho: float, low: float, high: float) -> str:
     return f'{rho:.2f} ({low:.2f} to {high:.2f})'
 
 
@@ -284,31 +287,35 @@ def ranking(results: list[Result], picture: Path) -> str:
     ops = list(gains['accuracy'])
     means = {m: [float(np.mean(found[op])) for op in ops] for m, found in gains.items()}
     rows = [['instrument', 'runs', *(f'with the gain in {m}' for m in means)]]
-    averages = {}
+    agreement = {}
     for name, said in instruments(results).items():
         if set(ops) <= said.keys():
-            averages[name] = [float(np.mean(said[op])) for op in ops]
-            cells = [spearman(averages[name], mean) for mean in means.values()]
+            average = [float(np.mean(said[op])) for op in ops]
+            agreement[name] = [spearman(average, mean) for mean in means.values()]
+            cells = (_between(*found) for found in agreement[name])
             rows.append([name, str(min(map(len, said.values()))), *cells])
     agree = {}
     for metric, found in gains.items():
         pairs = np.array([found[op] for op in ops]).T
         rhos = [stats.spearmanr(a, b)[0] for a, b in combinations(pairs, 2)]
         agree[metric] = ', '.join(f'{rho:.2f}' for rho in rhos)
-    between = spearman(means['accuracy'], means['loss'])
+    between = _between(*spearman(means['accuracy'], means['loss']))
     worth = ', '.join(
         f'{ops[k]} {means["accuracy"][k]:+.1f} / {means["loss"][k]:+.2f}'
         for k in np.argsort(means['accuracy'])[::-1]
     )
-    figure, axes = new_figure(6.4, 4.4)
-    for name in (
-        n for n in averages if n.startswith(('affinity', 'fine', 'effects, s'))
-    ):
-        places = means['accuracy'], stats.rankdata(averages[name])
-        axes.plot(*places, 'o', alpha=0.6, label=name)
-    axes.set_xlabel('real gain in accuracy, points')
-    axes.set_ylabel('rank by the instrument')
-    axes.legend(frameon=False, fontsize=7)
+    figure, axes = new_figure(7.4, 4.4)
+    for number, metric in enumerate(means):
+        found = np.array([each[number] for each in agreement.values()])
+        places = np.arange(len(found)) + 0.25 * number
+        bars = np.abs(found[:, 1:] - found[:, :1]).T
+        label = f'with the gain in {metric}'
+        axes.errorbar(found[:, 0], places, xerr=bars, fmt='o', label=label)
+    axes.axvline(0, color='0.7', linewidth=0.8)
+    axes.set_yticks(np.arange(len(agreement)) + 0.125, list(agreement))
+    axes.invert_yaxis()
+    axes.set_xlabel("Spearman's rank correlation")
+    figure.legend(frameon=False, fontsize=8, loc='outside upper right')
     figure.savefig(picture)
     return (
         f'{table(rows)}\nSeeds of the truth agree by {agree["accuracy"]} (accuracy) '
