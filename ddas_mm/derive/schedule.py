@@ -48,7 +48,7 @@ class SearchPlan:
     processes: int = 1
 
 
-_COCO = SearchPlan('coco', 3000, 1500, 30, 3, 5.64, 5.64, 6, 4, 4)
+_COCO = SearchPlan('coco', 3000, 1500, 20, 7, 5.64, 5.64, 6, 4, 4)
 PAPER = {
     'coco': _COCO,
     'segmentation': replace(_COCO, space='segmentation'),  # not in the paper
@@ -58,7 +58,8 @@ PAPER = {
 }
 """Settings of each space: the paper's (Section 4 and Appendix C) but for mini-batches
 and policies per step, by which a search tells more in the same time
-(docs/benchmarks.md), and ImageNet's epochs, which are longer by this: 40 there."""
+(docs/benchmarks.md). Epochs take longer by this, and are fewer for COCO and ImageNet:
+30 and 40 there."""
 
 
 def policy_rate(way: float, steps: int) -> float:
