@@ -35,6 +35,7 @@ def training(folder, **changes):
     config.train_cfg = dict(by_epoch=True, max_epochs=1)
     config.custom_hooks = []
     del config.train_dataloader.dataset.pipeline[0]
+    config.train_dataloader.batch_size = 1
     config.train_dataloader.dataset.indices = 12
     config.val_dataloader = dict(
         batch_size=2,
