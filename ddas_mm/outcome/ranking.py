@@ -202,7 +202,8 @@ def draw_ranking(ranking: Ranking, images: ImagePictures | None, path: Path) -> 
         label = f'{verdict} ({there.sum()})'
         places = ranking.rise[there], ranking.novelty[there]
         axes.scatter(*places, color=colour, marker=mark, label=label, alpha=0.8)
-    axes.axhline(ranking.gap, color='0.5', linestyle='--', linewidth=0.8)
+    line = {'color': '0.5', 'linestyle': '--', 'linewidth': 0.8}
+    axes.axhline(ranking.gap, label='gap: harder counts no more', **line)
     for k in {*named, *ranking.order[:SHOWN], *ranking.order[-SHOWN:]}:
         place = ranking.rise[k], ranking.novelty[k]
         offset = {'xytext': (4, 3), 'textcoords': 'offset points'}
