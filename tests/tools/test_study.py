@@ -1,6 +1,7 @@
 """The study's scripts: benchmarks/study."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -89,3 +90,16 @@ def test_a_job_of_each_kind_is_done(tmp_path):
     for part in ('B', 'D2'):
         lines = (tmp_path / f'out/{part}.jsonl').read_text().splitlines()
         assert all('failed' not in json.loads(line) for line in lines)
+
+
+@pytest.mark.slow
+def test_the_page_holds_what_the_results_say(tmp_path):
+    page = tmp_path / 'evidence.md'
+    text = (ROOT / 'docs/evidence.md').read_text()
+    page.write_text(
+        re.sub(r'(<!-- (\w+) -->\n).*?(<!-- end)', r'\1\3', text, flags=re.S)
+    )
+    (tmp_path / 'images').mkdir()
+    command = [sys.executable, str(ROOT / 'benchmarks/study/evidence.py')]
+    subprocess.run([*command, '--page', str(page)], check=True)
+    assert page.read_text() == text
