@@ -142,8 +142,21 @@ def new_camera(results: list[Result], picture: Path) -> str:
         gains = differences(values['policy'], values['trained on them, often'])
         gain = interval(list(gains.values()), 3, '+') if gains else ''
         rows.append([str(size), *cells, gain])
+    if len(sizes) > 1:
+        _draw_cameras(groups, head[1:], sizes, neither, picture)
+    seeds = interval(neither, 3) if neither else 'not run'
+    return f'{table(rows)}\nNeither: {seeds}.\n\n' + _found(results) + cost(results)
+
+
+def _draw_cameras(
+    groups: dict[Any, list[Result]],
+    methods: Sequence[str],
+    sizes: Sequence[int],
+    neither: Sequence[float],
+    picture: Path,
+) -> None:
     figure, axes = new_figure(6.4, 4)
-    for method in head[1:]:
+    for method in methods:
         there = [size for size in sizes if (method, size) in groups]
         found = [[r['mAP'] for r in groups[method, size]] for size in there]
         axes.plot(there, [np.mean(f) for f in found], '-', label=method)
@@ -158,8 +171,6 @@ def new_camera(results: list[Result], picture: Path) -> str:
     axes.set_ylabel('mAP on its test images')
     axes.legend(frameon=False)
     figure.savefig(picture)
-    seeds = interval(neither, 3) if neither else 'not run'
-    return f'{table(rows)}\nNeither: {seeds}.\n\n' + _found(results) + cost(results)
 
 
 def _found(results: list[Result]) -> str:
