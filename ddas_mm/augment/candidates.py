@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
@@ -82,20 +83,36 @@ def without_idle(
     Raises:
         SettingError: If no candidate is left.
     """
-    if results.get('gt_bboxes') is not None:
+    if not results:
         return space
-    acting = tuple(
-        candidate
-        for candidate in space.candidates
-        if not ops.get_op(space.table, candidate[0]).acts_by_box
-    )
-    idle = sorted({name for name, _ in {*space.candidates} - {*acting}})
-    why = 'act on boxes only, and the pipeline loads none'
+    image = unpack(results, needs_boxes=False, moves=False).image
+    acting, idle = [], defaultdict(set)
+    for candidate in space.candidates:
+        why = _idle(ops.get_op(space.table, candidate[0]), results, image)
+        if why:
+            idle[why].add(candidate[0])
+        else:
+            acting.append(candidate)
+    if not idle:
+        return space
+    told = [f'{", ".join(sorted(names))} {why}' for why, names in idle.items()]
     if not acting:
-        raise SettingError(f'all candidates of train_cfg.space {why}')
-    if idle:
-        tell(f'left out of the search space: {", ".join(idle)} {why}')
-    return replace(space, candidates=acting)
+        raise SettingError(
+            f'all candidates of train_cfg.space are left out: {"; ".join(told)}'
+        )
+    tell(f'left out of the search space: {"; ".join(told)}')
+    return replace(space, candidates=tuple(acting))
+
+
+def _idle(spec: OpSpec, results: Mapping[str, Any], image: np.ndarray) -> str:
+    """Return why an operation cannot act on an image, or ''."""
+    if spec.acts_by_box and results.get('gt_bboxes') is None:
+        return 'act on boxes only, and the pipeline loads none'
+    lacking = spec.lacks(image.shape[2], image.dtype == np.uint16)
+    if not lacking:
+        return ''
+    has = f'{image.shape[2]} of {8 * image.itemsize} bits'
+    return f'need {lacking}, and the images have {has}'
 
 
 class Uniform(Struct, forbid_unknown_fields=True):
@@ -144,6 +161,10 @@ class CandidateOps:
             raise SettingError(f'{source} cannot be applied: {error}') from None
         self.moves = any(spec.moves for spec, _ in self.candidates)
         self.needs_boxes = any(spec.needs_boxes for spec, _ in self.candidates)
+        self.of_bytes = {
+            spec.name for spec, _ in self.candidates if spec.lacks(3, True)
+        }
+        self.source = source
 
     def apply(
         self, results: dict[str, Any], policy: list[int], rng: np.random.Generator
@@ -178,6 +199,7 @@ class CandidateOps:
             steps: Rows with their levels.
             rng: Source of all randomness inside the operations.
         """
+        self.check_bits(results)
         sample = unpack(results, self.needs_boxes, self.moves)
         if self.moves:
             self._check_ignored(results)
@@ -187,6 +209,19 @@ class CandidateOps:
             moved = moved or spec.moves_boxes
         packed = pack(results, sample, self.moves)
         return drop_vanished(packed, sample.boxes) if moved else packed
+
+    def check_bits(self, results: Mapping[str, Any]) -> None:
+        """Check that every candidate knows images of so many bits, drawn or not.
+
+        Raises:
+            SettingError: Naming the operations that do not.
+        """
+        if self.of_bytes and getattr(results.get('img'), 'dtype', None) == np.uint16:
+            raise SettingError(
+                f'{self.source} has {", ".join(sorted(self.of_bytes))}, which need '
+                f'8 bits, but {results.get("img_path", "the image")} has 16; search '
+                'on such images, or load them as 8 bits'
+            )
 
     def _check_ignored(self, results: dict[str, Any]) -> None:
         fill = self.constants.seg_fill

@@ -38,7 +38,8 @@ class DDASAugment(BaseTransform):
             ``p_o``: what a searched policy has to be better than.
 
     Raises:
-        SettingError: If the policy is damaged or names unknown operations.
+        SettingError: If the policy is damaged or names unknown operations; at the first
+            image, if this has 16 bits, which some of them do not know.
 
     Examples:
         >>> train_pipeline = [
@@ -81,6 +82,7 @@ class DDASAugment(BaseTransform):
         rng = clock.generator()
         policy = self.schedule.row(row).draw(rng)
         self.counts.add(bool(policy))
+        self.ops.check_bits(results)
         return self.ops.apply(results, policy, rng) if policy else results
 
     def __repr__(self) -> str:

@@ -211,6 +211,7 @@ def draw_picture(axes: Axes, picture: Picture) -> None:
 
 
 DRAWS = 20  # draws per candidate until one shows
+RANGE = 0.1, 99.9  # percentiles of 16 bits that are shown as black and white
 
 
 class ImagePictures:
@@ -264,11 +265,18 @@ class ImagePictures:
         try:
             sample = unpack(done)
         except SettingError:  # of boxes that the space leaves alone
-            sample, ids = Sample(done['img']), ()
-        if self.ops.constants.channel_order == 'bgr':
-            image = np.ascontiguousarray(sample.image[..., ::-1])
-            sample = replace(sample, image=image)
-        return Picture(title, sample, ids)
+            sample, ids = unpack(done, needs_boxes=False, moves=False), ()
+        return Picture(title, replace(sample, image=self._rgb(sample.image)), ids)
+
+    def _rgb(self, image: np.ndarray) -> np.ndarray:
+        """Return (H, W, 3) uint8; 16 bits by what the image uses of their range."""
+        if image.dtype == np.uint16:
+            low, high = np.percentile(self.results['img'], RANGE)
+            levels = (image.astype(np.float32) - low) * (255 / max(high - low, 1))
+            image = levels.clip(0, 255).astype(np.uint8)
+        image = image.take([0, 1, 2], axis=2, mode='clip')  # one channel, or the first
+        bgr = self.ops.constants.channel_order == 'bgr'
+        return np.ascontiguousarray(image[..., ::-1] if bgr else image)
 
 
 SHOWN = 6  # candidates with pictures, from either end
