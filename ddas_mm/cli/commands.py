@@ -8,7 +8,13 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.evaluator import DumpResults
 
-from ddas_mm.cli.derive import add_derive_arguments, check_sizes, derive_from_arguments
+from ddas_mm.cli.derive import (
+    add_derive_arguments,
+    check_sizes,
+    choose_space,
+    derive_from_arguments,
+    is_search,
+)
 from ddas_mm.cli.parser import ToolParser
 from ddas_mm.cli.run import (
     add_common_arguments,
@@ -20,6 +26,7 @@ from ddas_mm.cli.run import (
     train_parser,
 )
 from ddas_mm.config import type_name
+from ddas_mm.derive.plan import AUTO
 from ddas_mm.derive.schedule import PAPER
 from ddas_mm.errors import SettingError
 
@@ -32,6 +39,7 @@ def search() -> None:
       python tools/search.py configs/ddas_retinanet_r50_coco.py --data-root /data/coco \
           --cfg-options train_cfg.max_epochs=10 train_cfg.proxy.num_train=1000
       python tools/search.py configs/ddas_retinanet_r50_coco.py --resume
+      python tools/search.py my_training_config.py
       python tools/search.py my_training_config.py --space coco \
           --num-train 3000 --num-val 1500 --epochs 30
     """
@@ -44,7 +52,7 @@ def search() -> None:
         'faster steps afterwards',
     )
     args = parser.parse_args()
-    if args.space is None:
+    if choose_space(args) is None:
         _run_search(args)
         return
     args.work_dir = args.work_dir or f'work_dirs/search_{Path(args.config).stem}'
@@ -54,12 +62,12 @@ def search() -> None:
 
 def _run_search(args: argparse.Namespace) -> None:
     config = load_config(args)
-    loop = type_name(config.get('train_cfg') or {})
-    if loop != 'DDASLoop':
+    if not is_search(config):
+        loop = type_name(config.get('train_cfg') or {}) or None
         raise SettingError(
-            f'{args.config!r} is no search config: train_cfg.type is {loop or None!r}, '
+            f'{args.config!r} is no search config: train_cfg.type is {loop!r}, '
             "not 'ddas_mm.DDASLoop'; for the search of a training config give --space "
-            f'{", ".join(PAPER)}'
+            f'{AUTO}, {", ".join(PAPER)}'
         )
     check_sizes(args)
     apply_train_arguments(config, args)

@@ -1,4 +1,4 @@
-"""The command line's side: ``TRAIN_CONFIG --space NAME``."""
+"""The command line's side of the search of a training config."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from ddas_mm.cli.parser import at_least, is_first_process
 from ddas_mm.cli.run import add_common_arguments, complete_config, load_config
 from ddas_mm.config import (
     config_text,
-    init_scope,
+    find_dicts,
     read_config,
     set_data_root,
     type_name,
 )
 from ddas_mm.derive.augment import mark_training
-from ddas_mm.derive.schedule import PAPER, SearchPlan, fitted_sizes, rate_and_batch
-from ddas_mm.derive.search import derive_search, search_dataset, write_derived
+from ddas_mm.derive.plan import AUTO, fitted_plan
+from ddas_mm.derive.schedule import PAPER, SearchPlan, rate_and_batch
+from ddas_mm.derive.search import derive_search, write_derived
 from ddas_mm.errors import SettingError
+from ddas_mm.outcome.emit import AUGMENT
 from ddas_mm.search.checks import check_followed
-from ddas_mm.search.data import build_dataset
-from ddas_mm.search.splits import distinct_images
 
 # What --cfg-options set for the search alone; all else holds in the training too.
 SEARCH_ALONE = ('train_cfg', 'optim_wrapper', 'param_scheduler', 'auto_scale_lr')
@@ -40,12 +40,17 @@ def add_derive_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(auto_scale_lr=False)
     add = parser.add_argument_group(
         'search of a training config',
-        'with --space, CONFIG is an ordinary training config, of which a search is '
-        'made (which "search" writes to the work_dir and starts). --cfg-options of '
+        'an ordinary training config is taken, too: a search is made of it (which '
+        '"search" writes to the work_dir and starts). --cfg-options of '
         f'{", ".join(SEARCH_ALONE)} are for the search alone, all others hold in the '
         'emitted training too',
     ).add_argument
-    add('--space', choices=list(PAPER), help='operations to search')
+    add(
+        '--space',
+        choices=[AUTO, *PAPER],
+        help='operations to search (default for a training config: auto, by its task '
+        'and images)',
+    )
     add('--num-train', action=at_least(1), metavar='N', help='images of S_train')
     add('--num-val', action=at_least(1), metavar='M', help='images of S_val')
     add('--epochs', action=at_least(1), metavar='T', help='search epochs')
@@ -63,11 +68,32 @@ def load_search(args: argparse.Namespace) -> Config:
     Raises:
         SettingError: If the config has no search, or an argument does not fit.
     """
-    if args.space is None:
+    if choose_space(args) is None:
         check_sizes(args)
         return load_config(args)
     search, _ = _derive(args)
+    if args.space == AUTO:
+        print(search.derived_from.changes[0])
     return complete_config(Config.fromstring(config_text(search), '.py'), args)
+
+
+def choose_space(args: argparse.Namespace) -> str | None:
+    """Return ``--space``; it is set to auto for a training config without DDASAugment.
+
+    Raises:
+        SettingError: If the config cannot be read.
+    """
+    if args.space is None:
+        config = read_config(args.config)
+        loader = config.get('train_dataloader')
+        if loader and not is_search(config) and not [*find_dicts(loader, AUGMENT)]:
+            args.space = AUTO
+    return args.space
+
+
+def is_search(config: Config) -> bool:
+    """Return whether a config has the loop of a search."""
+    return type_name(config.get('train_cfg') or {}) == 'DDASLoop'
 
 
 def check_sizes(args: argparse.Namespace) -> None:
@@ -126,7 +152,7 @@ def _derive(args: argparse.Namespace) -> tuple[Config, Config]:
 
 def _read_training(args: argparse.Namespace, options: Mapping[str, Any]) -> Config:
     config = read_config(args.config)
-    if type_name(config.get('train_cfg') or {}) == 'DDASLoop':
+    if is_search(config):
         raise SettingError(
             f'{args.config!r} is a search config already; change it by --cfg-options, '
             f'e.g. train_cfg.space.name={args.space}'
@@ -138,18 +164,7 @@ def _read_training(args: argparse.Namespace, options: Mapping[str, Any]) -> Conf
 
 
 def _plan(args: argparse.Namespace, marked: Config) -> SearchPlan:
-    paper = PAPER[args.space]
-    num_train, num_val = args.num_train, args.num_val
-    if num_train is None or num_val is None:
-        init_scope(marked)
-        dataset = build_dataset(search_dataset(marked, []), 'train_dataloader.dataset')
-        size = len(distinct_images(dataset)[0])
-        num_train, num_val = fitted_sizes(paper, size, num_train, num_val)
+    plan = fitted_plan(marked, args.space, args.num_train, args.num_val)
     _, variable, *_ = VARIABLES.get(args.launcher, (None, ''))
-    return replace(
-        paper,
-        num_train=num_train,
-        num_val=num_val,
-        epochs=args.epochs or paper.epochs,
-        processes=int(os.environ.get(variable, 1)),
-    )
+    processes = int(os.environ.get(variable, 1))
+    return replace(plan, epochs=args.epochs or plan.epochs, processes=processes)

@@ -9,9 +9,10 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.model import is_model_wrapper
 
+from ddas_mm.cli.derive import is_search
 from ddas_mm.cli.parser import ToolParser, aligned, track
 from ddas_mm.cli.run import add_common_arguments, build_runner, load_config
-from ddas_mm.config import type_name
+from ddas_mm.derive.plan import AUTO
 from ddas_mm.derive.ranking import derive_ranking
 from ddas_mm.derive.schedule import PAPER
 from ddas_mm.errors import SettingError, check_integer
@@ -47,14 +48,18 @@ def rank_augmentations() -> None:
       python tools/analysis_tools/rank_augmentations.py my_search_config.py \
           trained_on_S_train.pth --num-images 1000
 
-    The checkpoint must not have been trained on S_val: with --space that is what
+    The checkpoint must not have been trained on S_val: of a training that is what
     val_dataloader holds, else the S_val of the search config.
     """
     parser = ToolParser(rank_augmentations.__doc__)
     add_common_arguments(parser)
     add = parser.add_argument
     add('checkpoint', help='the trained network')
-    add('--space', choices=list(PAPER), help='operations, if CONFIG is a training')
+    add(
+        '--space',
+        choices=[AUTO, *PAPER],
+        help='operations, if CONFIG is a training (default: auto)',
+    )
     add('--num-images', type=int, default=256, help='of each set (default: 256)')
     add(
         '--statistics',
@@ -92,18 +97,14 @@ def rank_augmentations() -> None:
 
 
 def _search_config(config: Config, space: str | None) -> Config:
-    search = type_name(config.get('train_cfg') or {}) == 'DDASLoop'
-    if search and space is not None:
+    if not is_search(config):
+        return derive_ranking(config, space or AUTO)
+    if space is not None:
         raise SettingError(
             f'{config.filename!r} is a search config already; change it by '
             f'--cfg-options, e.g. train_cfg.space.name={space}'
         )
-    if not search and space is None:
-        raise SettingError(
-            f'{config.filename!r} is no search config; to rank augmentations for a '
-            f'training give --space {", ".join(PAPER)}'
-        )
-    return config if search else derive_ranking(config, space)
+    return config
 
 
 def rank(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mmengine.config import Config
@@ -10,6 +11,7 @@ from mmengine.config import Config
 from ddas_mm.config import type_name
 from ddas_mm.derive.augment import Step, leaf_of, mark_training
 from ddas_mm.derive.data import evaluation_pipeline
+from ddas_mm.derive.plan import fitted_plan
 from ddas_mm.derive.schedule import PAPER
 from ddas_mm.derive.search import derive_search
 from ddas_mm.errors import SettingError
@@ -23,7 +25,7 @@ def derive_ranking(training: Config, space: str) -> Config:
 
     Args:
         training: The training config; left as it is.
-        space: Name of the search space.
+        space: Name of the search space, or ``'auto'``.
 
     Raises:
         SettingError: If there is no ``val_dataloader``, or the data has no search.
@@ -40,7 +42,10 @@ def derive_ranking(training: Config, space: str) -> Config:
     marked.train_cfg, marked.param_scheduler = {'max_epochs': 1}, None
     marked.optim_wrapper = {'optimizer': {'type': 'SGD', 'lr': 0.0}}
     marked.train_dataloader.pop('sampler', None)
-    search = derive_search(marked, PAPER[space], '')
+    plan = fitted_plan(marked, space)
+    # all levels: there is no search whose steps would be too few for them
+    paper = replace(PAPER[plan.space], scale=plan.scale, why=plan.why)
+    search = derive_search(marked, paper, '')
     train, val = search.train_dataloader.dataset, loader.dataset
     pipeline = evaluation_pipeline(leaf_of(train)['pipeline'], leaf_of(val)['pipeline'])
     own = _with_pipeline(val, pipeline)

@@ -12,9 +12,11 @@ import numpy as np
 from ddas_mm.config import type_name
 from ddas_mm.errors import SettingError
 from ddas_mm.ops import SPACES, expand_candidates
+from ddas_mm.ops.constants import CONSTANT_DEFAULTS
 from ddas_mm.policy.budget import Budget
 
 DEPTH = 2  # operations per policy, N_o
+SAME = 1.25  # scales up to this factor apart are the same
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class SearchPlan:
         val_batch: Mini-batch of S_val; None for that of the training.
         train_batch: The largest mini-batch of a process; None for any.
         processes: Number of processes that search together.
+        scale: Size of the images relative to COCO's, and so of lengths in pixels.
+        why: Why the space is this one, where it was chosen.
     """
 
     space: str
@@ -46,12 +50,16 @@ class SearchPlan:
     val_batch: int | None = None
     train_batch: int | None = None
     processes: int = 1
+    scale: float = 1
+    why: str = ''
 
 
 _COCO = SearchPlan('coco', 3000, 1500, 20, 7, 5.64, 5.64, 6, 4, 4)
 PAPER = {
     'coco': _COCO,
-    'segmentation': replace(_COCO, space='segmentation'),  # not in the paper
+    # not in the paper
+    'detection': replace(_COCO, space='detection'),
+    'segmentation': replace(_COCO, space='segmentation'),
     'imagenet': SearchPlan('imagenet', 6000, 2400, 20, 7, 15.04, 22.56, 6, 32, 16),
     'cifar': SearchPlan('cifar', 5000, 5000, 20, 7, 3.14, 15.7, 2, 32, 16),
     'svhn': SearchPlan('svhn', 3000, 3000, 20, 7, 1.88, 9.4, 2, 32, 16),
@@ -73,6 +81,18 @@ def policy_rate(way: float, steps: int) -> float:
         steps: Steps of the search.
     """
     return float(f'{min(way / steps, steps**-0.5):.3g}')
+
+
+def fitted_lengths(plan: SearchPlan) -> dict[str, int]:
+    """Return a table's lengths in pixels for images that are not as large as COCO's.
+
+    Args:
+        plan: Space and scale; of a scale near 1 lengths stay.
+    """
+    if max(plan.scale, 1 / plan.scale) <= SAME:
+        return {}
+    lengths = CONSTANT_DEFAULTS[SPACES[plan.space]['table']].items()
+    return {k: max(round(v * plan.scale), 1) for k, v in lengths if '_const' in k}
 
 
 def fitted_levels(plan: SearchPlan, steps: int) -> list[int]:

@@ -16,6 +16,7 @@ from ddas_mm.derive.data import searchable, val_pipeline
 from ddas_mm.derive.schedule import (
     DEPTH,
     SearchPlan,
+    fitted_lengths,
     fitted_levels,
     policy_rate,
     scaled_schedule,
@@ -57,7 +58,7 @@ def derive_search(marked: Config, plan: SearchPlan, retrain: str) -> Config:
     Raises:
         SettingError: If a part of the training has no counterpart in a search.
     """
-    changes: list[str] = []
+    changes = [plan.why] if plan.why else []
     config = copy.deepcopy(marked)
     length = _training_length(marked)
     loader = config.train_dataloader
@@ -75,7 +76,7 @@ def derive_search(marked: Config, plan: SearchPlan, retrain: str) -> Config:
         f'param_scheduler of {unit}={size} brought to the length of {plan.epochs} '
         'search epochs'
     )
-    config.train_cfg = _loop(config, plan, amp)
+    config.train_cfg = _loop(config, plan, amp, changes)
     _fit_policy(config.train_cfg, plan, steps, changes)
     for name in ('val', 'test'):
         for part in ('dataloader', 'cfg', 'evaluator'):
@@ -131,10 +132,15 @@ def _fit_batch(config: Config, plan: SearchPlan, changes: list[str]) -> None:
     )
 
 
-def _loop(config: Config, plan: SearchPlan, amp: bool) -> dict[str, Any]:
+def _loop(
+    config: Config, plan: SearchPlan, amp: bool, changes: list[str]
+) -> dict[str, Any]:
     loader = config.train_dataloader
     space: dict[str, Any] = {'name': plan.space, 'depth': DEPTH}
-    constants: dict[str, Any] = {}
+    constants: dict[str, Any] = dict(fitted_lengths(plan))
+    if constants:
+        told = ', '.join(f'{name}={pixels}' for name, pixels in constants.items())
+        changes.append(f"images are {plan.scale:.3g} times COCO's in size, so {told}")
     if type_name(leaf_of(loader.dataset)) in RGB_ARRAYS:
         constants['channel_order'] = 'rgb'
     heads = (config.get('model') or {}).get('decode_head') or {}

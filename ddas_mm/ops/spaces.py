@@ -115,13 +115,19 @@ SPACES: dict[str, dict[str, Any]] = {
         'levels': (2,),
     },
     'coco': {'table': 'detection', 'ops': _COCO_OPS, 'levels': (4, 6, 8)},
+    # For things that lie or stand any way round, and fewer candidates to tell apart.
+    'detection': {
+        'table': 'detection',
+        'ops': (*_COCO_OPS, 'FlipLR_BBox', 'FlipUD_BBox', 'Rotate90_BBox'),
+        'levels': (4, 8),
+    },
     'segmentation': {
         'table': 'detection',
         'ops': tuple(spec.name for spec in DETECTION if not spec.acts_by_box),
         'levels': (4, 6, 8),
     },
 }
-"""Name -> table, operations and levels: K = 51, 51, 31, 18, 59 and 46 candidates."""
+"""Name -> table, operations and levels; K = 51, 51, 31, 18, 59, 44, 46 candidates."""
 
 
 def expand_candidates(

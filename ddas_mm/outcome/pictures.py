@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Polygon, Rectangle
+from matplotlib.patches import Polygon
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 from mmengine.config import Config
 
@@ -203,8 +203,11 @@ def draw_picture(axes: Axes, picture: Picture) -> None:
                 patch = Polygon(np.reshape(points, (-1, 2)), alpha=OPACITY, fc=colour)
                 axes.add_patch(patch)
     outline: list[AbstractPathEffect] = [withStroke(linewidth=2.4, foreground='black')]
-    for (x1, y1, x2, y2), colour in zip(sample.boxes, colours, strict=True):
-        box = Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, clip_on=False)
+    corners = sample.corners
+    if corners is None:
+        corners = sample.boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
+    for points, colour in zip(corners, colours, strict=True):
+        box = Polygon(points, fill=False, clip_on=False)
         box.set(edgecolor=colour, linewidth=1.2)
         box.set_path_effects(outline)
         axes.add_patch(box)

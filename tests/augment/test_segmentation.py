@@ -77,7 +77,7 @@ def test_data_with_boxes_keeps_all_candidates_even_where_an_image_has_none():
 
 def test_a_space_of_which_nothing_is_left_is_refused():
     space = build_space(dict(table='detection', ops=['Flip_Only_BBoxes']))
-    with pytest.raises(SettingError, match='all candidates .* left out: .* act on boxes'):
+    with pytest.raises(SettingError, match='all candidates .* left out: .* on boxes'):
         without_idle(space, coloured(), print)
 
 
