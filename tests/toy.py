@@ -16,6 +16,7 @@ from torch import nn
 
 SIDE, CLASSES = 8, 3
 NO_MMSEG = 'mmseg is not installed; tools/setup_env.sh does it with DDAS_OPTIONAL=1'
+NO_MMROTATE = NO_MMSEG.replace('mmseg', 'mmrotate')
 
 
 def shared_path(*parts: str) -> Path:

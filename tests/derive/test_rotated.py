@@ -11,9 +11,10 @@ from mmengine.config import Config
 
 from tests.derive.test_derive import training
 from tests.derive.test_segmentation import run
+from tests.toy import NO_MMROTATE
 from tools import search, train
 
-pytest.importorskip('mmrotate', reason='mmrotate is not installed')
+pytest.importorskip('mmrotate', reason=NO_MMROTATE)
 NETWORKS = {
     'retinanet': 'rotated_retinanet/rotated-retinanet-rbox-le90_r50_fpn_1x_dota.py',
     'rtmdet': 'rotated_rtmdet/rotated_rtmdet_tiny-3x-dota.py',
