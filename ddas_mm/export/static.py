@@ -30,6 +30,9 @@ p=[p for p, _ in choices]) for _ in range({depth})], p={prob})
     step.p = prob  # its share in OneOf
 policy = A.Sequential([A.OneOf([step for _, step in choices], p=1) \
 for _ in range({depth})], p={prob})
+# For trainers that take a list. Ultralytics moves boxes only where it knows the name of
+# a class in the list itself; NoOp, which does nothing, is such a one.
+transforms = [policy, A.NoOp()]
 """,
     ),
 }

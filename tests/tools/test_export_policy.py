@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import runpy
 import sys
 
 import cv2
@@ -158,6 +159,65 @@ def test_target_does_what_ours_does(target, table, name, level, bound, tmp_path)
             assert (gap.max(-1) > 12).mean() < WARP
         else:
             assert gap.max() <= bound
+
+
+# Of the classes by whose names Ultralytics knows that boxes move (its data/augment.py).
+MOVING = {'Affine', 'HorizontalFlip', 'VerticalFlip', 'NoOp', 'Rotate', 'Transpose'}
+
+
+@pytest.mark.parametrize(
+    ('name', 'level'),
+    [(name, level) for table, name, level, _ in CASES if name.endswith('_BBox')]
+    + [('Equalize', None)],
+)
+def test_boxes_move_as_ours_in_a_trainer_that_takes_a_list(name, level, tmp_path):
+    """As Ultralytics does it, which looks at the list's own classes alone."""
+    module = pytest.importorskip('albumentations')
+    if name.startswith('Shear'):
+        pytest.skip('albumentations shears about the middle, which the export says')
+    box = np.array([[30.0, 20.0, 60.0, 44.0]])
+    mine = {
+        tuple(
+            apply_op(
+                'detection',
+                name,
+                level,
+                image(),
+                box,
+                np.random.default_rng(seed),
+                **DETECTION,
+            )[1][0]
+        )
+        for seed in range(8)
+    }
+    exported = export_policy(
+        static_policy(schedule_of(space('detection', (name, level)))),
+        'albumentations',
+        (W, H),
+    )
+    (tmp_path / 'exported.py').write_text(exported.text)
+    steps = runpy.run_path(tmp_path / 'exported.py')['transforms']
+    assert MOVING & {type(step).__name__ for step in steps}
+    run = module.Compose(
+        steps,
+        bbox_params=module.BboxParams(format='yolo', label_fields=['class_labels']),
+        seed=0,
+    )
+    shares = box_shares(box)
+    found = [
+        run(image=image(), bboxes=shares, class_labels=np.array([[3]]))['bboxes'][0]
+        for _ in range(12)
+    ]
+    for other in found:
+        gaps = [np.abs(box_shares(np.array([one]))[0] - other) for one in mine]
+        assert min(gap.max() for gap in gaps) < 1.5 / H  # of a pixel's centre
+    assert len(np.unique(np.round(found, 4), axis=0)) == len(mine)
+
+
+def box_shares(boxes):
+    """Centre, width and height as shares of the image."""
+    low, high = boxes[:, :2], boxes[:, 2:]
+    return np.hstack([(low + high) / 2, high - low]) / (W, H, W, H)
 
 
 def test_rows_are_the_last_or_the_mean():
