@@ -221,7 +221,8 @@ class _Written:
         return written if is_name else _Source(repr(written))
 
     def _import(self, value: Any, lazy: Any, where: str) -> _Source:
-        module, name = getattr(value, '__module__', None), _name_of(value)
+        module: Any = getattr(value, '__module__', None)
+        name = _name_of(value)
         if not _is_found(value, module, name) and lazy is not None:
             module, name = lazy.module, str(lazy)
         if not _is_found(value, module, name):

@@ -22,12 +22,12 @@ class CheckedRegistry(Registry):
     def register_module(self, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
         """Return the decorator that registers a class or function."""
         register = super().register_module(*args, **kwargs)
-        return lambda member: register(_checked(member))
+        return lambda member: register(
+            _checked(member) if inspect.isclass(member) else member
+        )
 
 
 def _checked(member: Any) -> Any:
-    if not inspect.isclass(member):
-        return member
     original: Any = member.__init__
     signature = inspect.signature(original)
     parameters = list(signature.parameters.values())[1:]

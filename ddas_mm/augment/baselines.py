@@ -94,7 +94,7 @@ def _checked(policies: Any, table: str) -> list[list[Step]]:
             )
         policies = ZOPH_POLICIES[policies]
     given = typed({'policies': policies}, SubPolicies, '', '')
-    steps = [[(get_op(table, name), *how) for name, *how in s] for s in given.policies]
+    steps = [[(get_op(table, name), p, v) for name, p, v in s] for s in given.policies]
     # Zoph et al. give every operation a level, needed or not.
     return [[(o, p, v if o.takes_level else None) for o, p, v in s] for s in steps]
 

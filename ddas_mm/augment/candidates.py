@@ -40,7 +40,8 @@ def build_space(config: Any, name: str = 'train_cfg.space') -> SearchSpace:
         raise SettingError(
             f'{name}.name {named!r} is not known; it may be {", ".join(ops.SPACES)}'
         )
-    settings = {'depth': 2, 'constants': {}, 'levels': (), **ops.SPACES.get(named, {})}
+    settings: dict[str, Any] = {'depth': 2, 'constants': {}, 'levels': ()}
+    settings.update(ops.SPACES[named] if named else {})
     settings.update(config)
     for key in ('table', 'ops'):
         if key not in settings:

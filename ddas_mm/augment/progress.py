@@ -75,7 +75,8 @@ class ProgressClock:
         key = os.getpid(), self.step if is_set else -1
         if key != self._stream_key:
             seed, number = torch.initial_seed(), key[1]
-            if self.batch is not None:  # whichever worker makes it, after a resume too
+            # whichever worker makes the batch, after a resume too
+            if worker is not None and self.batch is not None:
                 seed -= worker.id
             if not is_set:
                 number = 0 if worker is None else worker.seed

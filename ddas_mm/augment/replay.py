@@ -126,7 +126,7 @@ class Replay(Hook):
     def _report(self) -> None:
         """Log how many images were augmented since the last report."""
         for policy in self._policies:
-            counts = sum(step.counts.take() for step in policy.steps)
+            counts = torch.stack([step.counts.take() for step in policy.steps]).sum(0)
             all_reduce(counts)
             (seen, augmented), label = counts.tolist(), self._label(policy)
             policy.ran |= seen > 0
@@ -151,15 +151,15 @@ class Replay(Hook):
 
     def _find_policies(self) -> None:
         steps = find_augments(self._loop.dataloader.dataset)
-        if any(step.schedule is None for step in steps):
-            raise SettingError(
-                'a DDASAugment in train_dataloader.dataset.pipeline has no policy: '
-                'give it policy=<dict or policy.json>'
-            )
         known = {_key(policy.schedule): policy for policy in self._policies}
         for policy in self._policies:
             policy.steps = []
         for step in steps:
+            if step.schedule is None:
+                raise SettingError(
+                    'a DDASAugment in train_dataloader.dataset.pipeline has no policy: '
+                    'give it policy=<dict or policy.json>'
+                )
             policy = known.setdefault(_key(step.schedule), PolicyInUse(step.schedule))
             policy.steps.append(step)
         self._policies = [policy for policy in known.values() if policy.steps]

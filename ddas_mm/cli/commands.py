@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.evaluator import DumpResults
@@ -99,7 +100,7 @@ def use_amp(config: Config) -> None:
     Raises:
         SettingError: If it is another one, which need not know mixed precision.
     """
-    wrapper = config.get('optim_wrapper') or {}
+    wrapper: Any = config.get('optim_wrapper') or {}
     name = type_name(wrapper, 'OptimWrapper')
     if 'optimizer' not in wrapper or name not in ('OptimWrapper', 'AmpOptimWrapper'):
         raise SettingError(

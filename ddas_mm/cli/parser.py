@@ -7,18 +7,17 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from inspect import cleandoc
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from ddas_mm.errors import SettingError, closest
 
 RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')  # as launchers set them
 INTERVAL = 30.0  # seconds between lines of progress, where there is no terminal
-T = TypeVar('T')
 
 
 def is_first_process() -> bool:
@@ -83,7 +82,7 @@ def _hint(meant: str | None) -> str:
     return f'; did you mean {meant}?' if meant else ''
 
 
-def at_least(least: int) -> Callable[..., argparse.Action]:
+def at_least(least: int) -> Any:
     """Return the action of an option with an integer that must not be less."""
 
     class AtLeast(argparse.Action):
@@ -97,7 +96,7 @@ def at_least(least: int) -> Callable[..., argparse.Action]:
     return partial(AtLeast, type=int)
 
 
-def track(items: Sequence[T], what: str) -> Iterator[T]:
+def track(items: Any, what: str) -> Iterator[Any]:
     """Yield items, and tell on stderr how many are done, and the time to come.
 
     A terminal gets a bar. A file or a pipe gets a line now and then, and so nothing of
@@ -118,9 +117,11 @@ def track(items: Sequence[T], what: str) -> Iterator[T]:
 
     console, told = Console(stderr=True), time.monotonic()
     terminal = console.is_terminal
-    columns = ['{task.description}:', MofNCompleteColumn(), TimeRemainingColumn()]
     with Progress(
-        *(columns + [BarColumn()] * terminal),
+        '{task.description}:',
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        *[BarColumn()] * terminal,
         console=console,
         auto_refresh=terminal,
         disable=not terminal,

@@ -147,4 +147,4 @@ def rank(
         losses.append(candidate_losses(module, steps, labels, loop.seed, last))
     (example,) = Examples(train.dataset).choose(1, loop.seed)
     images = ImagePictures(loop.space, example, loop.seed)
-    return Ranking(loop.space, *losses, loop.seed), images
+    return Ranking(loop.space, losses[0], losses[1], loop.seed), images

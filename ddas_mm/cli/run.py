@@ -140,6 +140,8 @@ def build_runner(config: Config) -> Runner:
 class QuietRunner(Runner):
     """A runner whose log tells the config without the rows of the policies in it."""
 
+    cfg: Config
+
     def _log_env(self, env_cfg: dict[str, Any]) -> None:
         whole, self.cfg = self.cfg, copy.deepcopy(self.cfg)
         for step in find_dicts(self.cfg._cfg_dict, AUGMENT):
@@ -260,8 +262,9 @@ def how_to_go_on(config: Config) -> Callable[[], str]:
     policy = Path(config.work_dir, 'policy.json')
 
     def is_its_own(path: Path | None, inherits: bool) -> bool:
-        there = path is not None and path.is_file()
-        return there and (inherits or path.stat().st_mtime >= began)
+        if path is None or not path.is_file():
+            return False
+        return inherits or path.stat().st_mtime >= began
 
     def words() -> str:
         lines = []
@@ -275,7 +278,7 @@ def how_to_go_on(config: Config) -> Callable[[], str]:
             )
         newest = next(newest_first(config), None)
         own = is_its_own(newest, resumes and named is None)
-        if own:
+        if newest and own:
             lines.append(f'{newest.name} is its last checkpoint; to go on:')
         else:
             where = f'to go on from {named} again' if named else 'to start again'

@@ -92,12 +92,12 @@ def mark_training(training: Config) -> Config:
             'with a data set'
         )
     where = 'train_dataloader.dataset'
-    before = repr(leaf_of(loader.dataset).get('pipeline'))  # == fails with arrays
-    mark_dataset(loader.dataset, where)
+    before = repr(leaf_of(loader['dataset']).get('pipeline'))  # == fails with arrays
+    mark_dataset(loader['dataset'], where)
     for name, value in config.items():
         # train_pipeline, where the config names it so
         if isinstance(value, list) and repr(value) == before:
-            config[name] = copy.deepcopy(leaf_of(loader.dataset)['pipeline'])
+            config[name] = copy.deepcopy(leaf_of(loader['dataset'])['pipeline'])
     for holder, key in _switched_pipelines(config.get('custom_hooks') or []):
         holder[key] = mark_pipeline(holder[key], f'custom_hooks: {key}')
     return config

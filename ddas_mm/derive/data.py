@@ -19,7 +19,7 @@ JITTER = 'ColorJitter'  # random, though its name does not say so
 SIZE_WORDS = ('Crop', 'Resize', 'Choice', 'Affine', 'Scale', 'Size')
 
 
-def searchable(dataset: Mapping[str, Any], changes: list[str]) -> dict[str, Any]:
+def searchable(dataset: dict[str, Any], changes: list[str]) -> dict[str, Any]:
     """Return the data set as a search can split it: plain, or a ConcatDataset of such.
 
     Args:

@@ -46,7 +46,7 @@ def derive_ranking(training: Config, space: str) -> Config:
     # all levels: there is no search whose steps would be too few for them
     paper = replace(PAPER[plan.space], scale=plan.scale, why=plan.why)
     search = derive_search(marked, paper, '')
-    train, val = search.train_dataloader.dataset, loader.dataset
+    train, val = search.train_dataloader.dataset, loader['dataset']
     pipeline = evaluation_pipeline(leaf_of(train)['pipeline'], leaf_of(val)['pipeline'])
     own = _with_pipeline(val, pipeline)
     if 'indices' in train and type_name(train) == type_name(val):

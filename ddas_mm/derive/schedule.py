@@ -133,7 +133,7 @@ def fitted_sizes(
         enough = size >= paper.num_train + paper.num_val
         num_val = paper.num_val if enough else max(size // 3, 1)
     if num_val is None:
-        num_val = min(paper.num_val, max(size - num_train, 1))
+        num_val = min(paper.num_val, max(size - (num_train or 0), 1))
     if num_train is None:
         num_train = min(paper.num_train, max(size - num_val, 1))
     return num_train, num_val

@@ -94,7 +94,7 @@ NOTHING = Call('', {})
 """Leaves the image alone."""
 
 
-def call(name: str, note: str = '', **arguments: Any) -> Call:
+def call(name: str, note: str = '', /, **arguments: Any) -> Call:
     """Return a call of a class."""
     return Call(name, arguments, note)
 
@@ -147,7 +147,7 @@ def mmdet(op: Effect, _sign: int) -> dict[str, Call | None]:
 def mmpretrain(op: Effect, _sign: int) -> dict[str, Call | None]:
     """Return MMPretrain's."""
 
-    def plain(name: str, note: str = '', **arguments: Any) -> Call:
+    def plain(name: str, note: str = '', /, **arguments: Any) -> Call:
         return call(name, note, prob=1.0, **arguments)
 
     def factor(name: str) -> Call:

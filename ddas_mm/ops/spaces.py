@@ -13,7 +13,7 @@ from ddas_mm.ops.sample import Sample
 from ddas_mm.ops.spec import check_level
 from ddas_mm.ops.tables import TABLES, apply_to_sample, get_op
 
-Candidate = tuple[str, int | None]
+Candidate = tuple[str, float | None]
 # DDAS paper, appendix B.1.
 _PAPER_OPS = (
     'Identity',

@@ -87,7 +87,8 @@ class Examples:
 
     def choose(self, number: int, seed: int) -> list[dict[str, Any]]:
         """Return mm's dicts of the first images with boxes; others if too few have."""
-        chosen, others = [], []
+        chosen: list[dict[str, Any]] = []
+        others: list[dict[str, Any]] = []
         for index in range(min(len(self), TRIES)):
             results = self.load(index, seed)
             if results is not None:

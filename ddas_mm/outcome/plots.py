@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
 
 from ddas_mm.policy import PolicySchedule
 
@@ -22,7 +22,7 @@ from ddas_mm.policy import PolicySchedule
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
 PAGE_SIZE = (5, 3)  # inches, that is 360 x 216 user units: about pixels on a phone
 # Texts stay texts, and equal marks of two charts on a page have equal names.
-SVG_STYLE = {'svg.fonttype': 'none', 'svg.hashsalt': 'ddas', 'font.size': 12}
+SVG_STYLE: Any = {'svg.fonttype': 'none', 'svg.hashsalt': 'ddas', 'font.size': 12}
 # The page's own colours, which follow its light or dark mode.
 PAGE_COLOURS = {COLOURS[0].lower(): 'var(--line)', '#000000': 'currentColor'}
 
@@ -42,7 +42,7 @@ class Chart:
 
     title: str
     note: str
-    series: Mapping[str, ArrayLike]
+    series: Mapping[str, Any]
     reference: tuple[str, float] | None = None
     span: float = 0.0
     bottom: float | None = None
@@ -113,10 +113,11 @@ def draw_op_probs(
     named, others = best[: len(COLOURS)], best[len(COLOURS) :]
     for colour, index in zip(COLOURS, named, strict=False):
         width = 3.5 if labels[index] == highlight else 1.5
-        style = {'color': colour, 'linewidth': width, 'label': labels[index]}
-        axes.plot(epochs, schedule.op_probs[:, index], 'o-', markersize=3, **style)
+        label, values = labels[index], schedule.op_probs[:, index]
+        line, *_ = axes.plot(epochs, values, 'o-', color=colour, label=label)
+        line.set(linewidth=width, markersize=3)
     if others:
-        grey = {'color': '0.85', 'linewidth': 0.8, 'zorder': 1}
+        grey: dict[str, Any] = {'color': '0.85', 'linewidth': 0.8, 'zorder': 1}
         axes.plot(epochs, schedule.op_probs[:, others], **grey)
         axes.plot([], [], label=f'{len(others)} others', **grey)
     uniform = 1 / len(schedule.space)
@@ -166,5 +167,6 @@ def _epochs(axes: Axes, count: int) -> np.ndarray:
     axes.set_xlabel('search epoch')
     axes.set_xlim(0.5, count + 0.5)
     axes.spines[['top', 'right']].set_visible(False)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    locator: Any = axes.xaxis.get_major_locator()
+    locator.set_params(integer=True)
     return np.arange(1, count + 1)

@@ -173,8 +173,8 @@ HEADER = ('candidate', 'rise on S_val', 'novelty', 'score', 'interval', 'verdict
 SHOWN = 4  # candidates whose names and pictures are shown
 
 
-def corners(ranking: Ranking) -> dict[str, int]:
-    """Return the candidates at the corners of the picture, by what each is."""
+def corners(ranking: Ranking) -> dict[int, str]:
+    """Return the candidates at the corners of the picture, and what each is."""
     found = {
         'highest score': ranking.order[0],
         'most novel': int(np.argmax(ranking.novelty)),
@@ -194,7 +194,7 @@ def draw_ranking(ranking: Ranking, images: ImagePictures | None, path: Path) -> 
     """
     named = corners(ranking)
     figure = Figure(figsize=(7.2, 6.6), dpi=120, layout='constrained')
-    upper, lower = figure.subfigures(2, height_ratios=(2.2, 1))
+    upper, lower = figure.subfigures(2, squeeze=False, height_ratios=(2.2, 1)).flat
     axes = upper.add_subplot()
     verdicts = np.array(ranking.verdicts)
     for (verdict, mark), colour in zip(MARKS.items(), COLOURS, strict=False):

@@ -77,8 +77,9 @@ def epoch_history(runner: Runner, epochs: int) -> dict[str, list[float]]:
         skipped; ``skipped_steps``; and ``learning_rate``, the network's mean.
     """
     steps = len(runner.train_loop.dataloader)
-    rows = {key: _rows(runner, key, epochs, steps) for key in (*SIGNALS, SKIPPED)}
-    if any(row is None for row in rows.values()):
+    found = {key: _rows(runner, key, epochs, steps) for key in (*SIGNALS, SKIPPED)}
+    rows = {key: row for key, row in found.items() if row is not None}
+    if len(rows) < len(found):
         return {}
     skipped = np.diff(rows[SKIPPED][:, -1], prepend=0)
     counted = np.maximum(steps - skipped, 1)

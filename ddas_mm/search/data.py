@@ -67,7 +67,7 @@ def build_search_datasets(
         val_source = build_dataset(_merge(val_config, train_config), VAL_DATASET)
     own = bool(set(val_config) - {'pipeline'})
     chosen = choose(source, val_source, proxy, own)
-    parts = [Chosen(source, chosen[0]), Chosen(val_source, chosen[1])]
+    parts = (Chosen(source, chosen[0]), Chosen(val_source, chosen[1]))
     if own or proxy.get('split_file') is not None:
         check_disjoint(*parts, VAL_DATASET if own else 'train_cfg.proxy.split_file')
     errors.check_all(
@@ -80,7 +80,7 @@ def build_search_datasets(
     return train, val
 
 
-def build_dataset(config: Mapping[str, Any], name: str) -> Any:
+def build_dataset(config: Any, name: str) -> Any:
     """Build a data set and read its annotations.
 
     Args:
@@ -290,7 +290,7 @@ def _collate(config: Mapping[str, Any]) -> Callable[[list[Any]], Any]:
 
 def _torch_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     # No worker_init_fn: ViewDataset seeds every sample by itself.
-    unwanted = MM_SETTINGS
+    unwanted: tuple[str, ...] = MM_SETTINGS
     if config.get('num_workers', 0) == 0:
         unwanted += WORKER_SETTINGS
     settings = {key: value for key, value in config.items() if key not in unwanted}

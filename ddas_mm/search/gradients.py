@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -45,7 +45,7 @@ class ViewGradients:
         self.module, self.amp, self.channels_last = module, amp, channels_last
         groups = optim_wrapper.optimizer.param_groups
         stepped = {id(p) for group in groups for p in group['params']}
-        self.params = [
+        self.params: list[Tensor] = [
             p for p in module.parameters() if p.requires_grad and id(p) in stepped
         ]
         self.update = NetworkUpdate(optim_wrapper, self.params)
@@ -121,7 +121,7 @@ class ViewGradients:
         return mean_over_ranks(alignment(self.val_grad, self.views))
 
     def _compute(
-        self, batch: Any, flat: Tensor, parts: Sequence[Tensor]
+        self, batch: Any, flat: Tensor, parts: list[Tensor]
     ) -> dict[str, Tensor]:
         loss, log_vars = compute_loss(self.module, batch, self.amp, self.channels_last)
         grads = torch.autograd.grad(loss, self.params, materialize_grads=True)
@@ -141,7 +141,7 @@ def mean_over_ranks(values: Tensor) -> Tensor:
 
 
 def compute_loss(
-    module: nn.Module, batch: Any, amp: bool = False, channels_last: bool = False
+    module: Any, batch: Any, amp: bool = False, channels_last: bool = False
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the mini-batch loss that the model defines, and its parts for the log.
 

@@ -81,7 +81,7 @@ class StepLog:
         return [self._read(record) for record in records]
 
     @property
-    def history(self) -> dict[str, NDArray[Any]]:
+    def history(self) -> dict[str, Any]:
         """``policies`` (T, L, N_o) and ``alignments`` (T, L) of steps that counted."""
         steps, depth = len(self._policies), self.space.depth
         number = self._policies[0].shape[0] if steps else 1

@@ -127,7 +127,7 @@ class DDASLoop(EpochBasedTrainLoop):
         device = self.device if self.device.type == 'cuda' else 'cpu'
         self.seed = seed = shared_seed(runner)
         val_config = {**dataloader, 'dataset': {}, **policy_dataloader}
-        sources = (dataloader.get('dataset'), val_config['dataset'])
+        sources: tuple[Any, Any] = (dataloader.get('dataset'), val_config['dataset'])
         whole = build_space(space)
         ops = CandidateOps(whole)
         train, val = data.build_search_datasets(*sources, proxy, ops, seed, paired)
@@ -136,7 +136,7 @@ class DDASLoop(EpochBasedTrainLoop):
         checks.check_ignored(runner.model, loaded, ops)
         train.ops = CandidateOps(self.space)
         self.policy = PolicyParams(len(self.space), *rates, device=device)
-        self.val_loader = data.build_val_loader(val, val_config, seed)
+        self.val_loader: Any = data.build_val_loader(val, val_config, seed)
         super().__init__(
             runner,
             data.build_view_loader(train, dataloader, self.space, num_policies, seed),

@@ -15,8 +15,6 @@ import mmcv.transforms
 import mmengine.dataset
 import numpy as np
 import torch
-from torch import nn
-from torch.utils.data import DataLoader
 
 from ddas_mm.augment.transform import DDASAugment
 from ddas_mm.errors import SettingError
@@ -183,7 +181,7 @@ def telling_images(
 FEW = 8  # images whose sizes are compared
 
 
-def drop_batch_augments(module: nn.Module) -> list[str]:
+def drop_batch_augments(module: Any) -> list[str]:
     """Take out what mixes, resizes or pads mini-batches; return the names of it.
 
     mm's preprocessors do so in every training step, to S_val as well, whose images a
@@ -206,7 +204,7 @@ def drop_batch_augments(module: nn.Module) -> list[str]:
 
 
 @generators_kept()
-def check_val_batches(module: Any, loader: DataLoader) -> None:
+def check_val_batches(module: Any, loader: Any) -> None:
     """Check that images of S_val can be put together, and always give the same.
 
     Raises:

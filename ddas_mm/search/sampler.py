@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from torch.utils.data import BatchSampler
 
 from ddas_mm.policy import sample_policies
 from ddas_mm.randomness import POLICIES, VAL_ORDER
@@ -31,7 +32,7 @@ class PolicyBatchSampler:
 
     def __init__(
         self,
-        batches: Iterable[list[int]],
+        batches: BatchSampler,
         sampler: Any,
         num_candidates: int,
         num_policies: int,

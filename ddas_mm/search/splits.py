@@ -82,8 +82,8 @@ def choose(
     val_images, val_labels = distinct_images(val) if own else (images, labels)
     size, val_size, seed = len(images), len(val_images), proxy.seed
     if proxy.num_classes is not None:
-        counts = [getattr(proxy, key) for key in PER_CLASS]
-        first, second = draw_classes(labels, *counts, seed)
+        counts = {key: getattr(proxy, key) for key in PER_CLASS}
+        first, second = draw_classes(labels, **counts, seed=seed)
     elif own:
         first, _ = split_indices(size, proxy.num_train or size, 0, seed, labels)
         num_val = proxy.num_val or val_size

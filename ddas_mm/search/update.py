@@ -125,8 +125,8 @@ def _through_root(
     vectors: list[Tensor],
     means: list[Tensor],
     grads: list[Tensor],
-    roots: Sequence[Tensor],
-    epsilon: Tensor | float,
+    roots: tuple[Tensor, ...],
+    epsilon: Any,
     weight: float,
 ) -> None:
     """Multiply vectors by ``1 / s - weight mean h / (r s^2)``, ``s = r + epsilon``.
@@ -235,7 +235,7 @@ class NetworkUpdate:
         taken = grad_parts
         if self.before:
             decays = [self._decay(group) for group in self.groups]
-            taken = torch._foreach_mul(self.before, decays)
+            taken = list(torch._foreach_mul(self.before, decays))
             torch._foreach_add_(taken, grad_parts)
         for members in () if self.left_out else self._alike():
             self.rule.answer(

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from mmengine.dataset import Compose
+from torch.utils.data import Dataset
 
 from ddas_mm import randomness as streams
 from ddas_mm.augment.candidates import CandidateOps
@@ -29,17 +30,17 @@ class ViewIndex(NamedTuple):
     """What the batch sampler asks the data set for.
 
     Attributes:
-        index: Which image of S_train.
+        image: Which image of S_train.
         epoch: The search epoch, part of the key of all randomness.
         policies: (L, N_o) candidate indices, shared by the mini-batch.
     """
 
-    index: int
+    image: int
     epoch: int
     policies: list[list[int]]
 
 
-class Chosen:
+class Chosen(Dataset):
     """Chosen images of a data set, with the methods that mm expects of one."""
 
     def __init__(self, dataset: Any, indices: Sequence[int]) -> None:

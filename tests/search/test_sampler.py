@@ -27,7 +27,7 @@ def test_policies_are_shared_by_batch_and_differ_between_batches_and_epochs():
     assert {np.shape(policies) for policies in drawn} == {(3, 2)}
     assert len(set(map(str, drawn))) == len(drawn)
     assert first == batches_of(sampler, 0)
-    indices = sorted(item.index for batch in first for item in batch)
+    indices = sorted(item.image for batch in first for item in batch)
     assert indices == list(range(12))
 
 
