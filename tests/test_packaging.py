@@ -16,7 +16,7 @@ def names_below(folder):
         str(path.relative_to(folder))
         for path in folder.rglob('*')
         if path.is_file()
-        and path.suffix in {'.py', '.sh', '.yml', '.md', '.jinja', '.typed'}
+        and path.suffix in {'.py', '.sh', '.yml', '.md', '.jinja', '.json', '.typed'}
     }
 
 

@@ -33,9 +33,10 @@ class DDASAugment(BaseTransform):
     Modified Keys: the same, and img_shape.
 
     Args:
-        policy: The policy as a dict, or the path of a ``policy.json``. A dict of
-            ``space`` (as in a search) and ``total_prob`` stands for one row of equal
-            ``p_o``: what a searched policy has to be better than.
+        policy: The policy as a dict, the path of a ``policy.json``, or
+            ``ddas_mm://NAME`` of one that the package brings. A dict of ``space`` (as
+            in a search) and ``total_prob`` stands for one row of equal ``p_o``: what a
+            searched policy has to be better than.
 
     Raises:
         SettingError: If the policy is damaged or names unknown operations; at the first

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ Level = Annotated[float, Meta(ge=0, le=1e9)]  # finite
 Row = Annotated[list[Probability], Meta(min_length=1)]
 # Emitted configs round to 6 digits; 1e-3 is far above that and far below a mistake.
 SUM_TOLERANCE = 1e-3
+SHIPPED = 'ddas_mm://'  # before the name of a policy that comes with the package
 
 
 class PolicyFile(Struct, kw_only=True):
@@ -102,13 +104,24 @@ def policy_from_dict(data: Any, source: str = 'policy') -> PolicySchedule:
 
 
 def read_policy(path: str | os.PathLike[str]) -> PolicySchedule:
-    """Read a ``policy.json``.
+    """Read a ``policy.json``, or by ``ddas_mm://NAME`` one that the package brings.
 
     Raises:
         SettingError: If the file is missing, is no JSON, or holds no valid policy.
     """
-    data = read_json(path, f'policy file {str(path)!r}')
+    file = _shipped(str(path)) if str(path).startswith(SHIPPED) else path
+    data = read_json(file, f'policy file {str(path)!r}')
     return policy_from_dict(data, str(path))
+
+
+def _shipped(name: str) -> Path:
+    files = sorted((Path(__file__).parents[1] / 'policies').glob('*.json'))
+    known = {f'{SHIPPED}{file.stem}': file for file in files}
+    if name not in known:
+        raise SettingError(
+            f'the package brings no policy {name!r}; it brings {", ".join(known)}'
+        )
+    return known[name]
 
 
 def write_policy(schedule: PolicySchedule, path: str | os.PathLike[str]) -> None:

@@ -4,11 +4,15 @@ import copy
 import json
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import ddas_mm
+from ddas_mm.augment.candidates import build_space
+from ddas_mm.augment.transform import DDASAugment
 from ddas_mm.errors import SettingError
 from ddas_mm.policy import (
     PolicySchedule,
@@ -241,6 +245,31 @@ def test_file_that_is_no_policy_is_refused(content, message, tmp_path):
     path.write_bytes(content)
     with pytest.raises(SettingError, match=message):
         read_policy(path)
+
+
+SHIPPED = sorted((Path(ddas_mm.__file__).parent / 'policies').glob('*.json'))
+
+
+@pytest.mark.parametrize('file', SHIPPED, ids=lambda file: file.stem)
+def test_policy_of_the_package_is_found_by_its_name(file):
+    found = read_policy(f'ddas_mm://{file.stem}')
+    assert np.array_equal(found.op_probs, read_policy(file).op_probs)
+    assert DDASAugment(policy=f'ddas_mm://{file.stem}').ops.candidates
+    page = Path(__file__).parents[2] / 'docs' / 'policies.md'
+    assert f'| `ddas_mm://{file.stem}` |' in page.read_text()
+
+
+def test_uniform_policy_of_the_package_prefers_nothing():
+    found = read_policy('ddas_mm://uniform-cifar')
+    assert found.space == build_space({'name': 'cifar', 'depth': 2})
+    assert found.total_prob.tolist() == [0.35]
+    np.testing.assert_allclose(found.op_probs, 1 / len(found.space), atol=1e-6)
+
+
+def test_unknown_name_of_a_policy_is_told_with_those_that_there_are():
+    names = ', '.join(f'ddas_mm://{file.stem}' for file in SHIPPED)
+    with pytest.raises(SettingError, match=f"'ddas_mm://nothing'; it brings {names}"):
+        read_policy('ddas_mm://nothing')
 
 
 def test_missing_file_is_named(tmp_path):
