@@ -85,7 +85,7 @@ def _hint(meant: str | None) -> str:
 def at_least(least: int) -> Any:
     """Return the action of an option with an integer that must not be less."""
 
-    class AtLeast(argparse.Action):
+    class Least(argparse.Action):
         def __call__(
             self, _: Any, namespace: Any, value: Any, name: Any = None
         ) -> None:
@@ -93,7 +93,7 @@ def at_least(least: int) -> Any:
                 raise SettingError(f'{name} must be at least {least}, but is {value}')
             setattr(namespace, self.dest, value)
 
-    return partial(AtLeast, type=int)
+    return partial(Least, type=int)
 
 
 def track(items: Any, what: str) -> Iterator[Any]:
