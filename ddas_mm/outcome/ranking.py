@@ -18,7 +18,8 @@ from ddas_mm.policy import SearchSpace
 COST = 0.5  # of the rise on S_val, measured: docs/rank_augmentations.md
 DRAWS = 1000  # of mini-batches, for the intervals
 LEVEL = 0.95
-SMALL = 0.05  # of the gap between S_val and S_train: too little to matter
+SMALL = 0.05  # of the gap between S_val and S_train: a change that is none
+MARGIN = 0.1  # of the gap: scores so little below 0 were seen of what does help
 WORTH, NOTHING, OFF = 'worth trying', 'does nothing', 'off the data'
 UNCLEAR = 'not told apart'
 MARKS = {WORTH: 'o', UNCLEAR: 'D', NOTHING: 's', OFF: 'X'}
@@ -98,8 +99,15 @@ class Ranking:
     @cached_property
     def verdicts(self) -> list[str]:
         """What to do with each candidate."""
-        small = SMALL * max(self.gap, 0)
-        return [_verdict(low, high, small) for low, high in self.interval.T]
+        gap = max(self.gap, 0)
+        changes = np.maximum(np.abs(self.novelty), np.abs(self.rise))
+        found = [WORTH if low > 0 else UNCLEAR for low in self.interval[0]]
+        for k, high in enumerate(self.interval[1]):
+            if changes[k] <= SMALL * gap:
+                found[k] = NOTHING
+            elif high < -MARGIN * gap:
+                found[k] = OFF
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Return it all as plain values, the losses of every mini-batch included."""
@@ -159,14 +167,6 @@ class Ranking:
             f'{told}: without a gap no candidate can be told to help; was the '
             'checkpoint trained on S_val, or hardly trained at all?'
         )
-
-
-def _verdict(low: float, high: float, small: float) -> str:
-    if -small <= low and high <= small:
-        return NOTHING
-    if low > 0:
-        return WORTH
-    return OFF if high < 0 else UNCLEAR
 
 
 HEADER = ('candidate', 'rise on S_val', 'novelty', 'score', 'interval', 'verdict')

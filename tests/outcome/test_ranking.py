@@ -81,6 +81,11 @@ def test_verdict_follows_where_the_interval_lies():
     assert 'gap of 0.9' in found.summary()
 
 
+def test_candidate_a_little_below_nothing_is_not_called_off_the_data():
+    found = ranking([0.1, 0.1, 0.1, 0.1], [0.0, 0.3, 0.6, 0.9])  # the gap is 0.9
+    assert found.verdicts == [WORTH, UNCLEAR, OFF, OFF]
+
+
 def test_candidate_that_cannot_be_told_apart_is_kept():
     noisy = losses(0.1, [0.3] * 4, noise=9), losses(1.0, [0.6] * 4, noise=9)
     found = Ranking(SPACE, *noisy)
