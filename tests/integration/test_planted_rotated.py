@@ -111,7 +111,9 @@ def search(work_dir, seed):
             type='OptimWrapper', optimizer=sgd, clip_grad=dict(max_norm=10)
         ),
         custom_hooks=[dict(type='ddas_mm.DDASHook')],
-        default_hooks=dict(checkpoint=None, logger=dict(type='LoggerHook', interval=50)),
+        default_hooks=dict(
+            checkpoint=None, logger=dict(type='LoggerHook', interval=50)
+        ),
         randomness=dict(seed=seed),
         experiment_name=f'turned_{seed}',
         log_level='WARNING',
