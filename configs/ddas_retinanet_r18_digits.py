@@ -26,8 +26,10 @@ train_cfg = dict(
     op_lr=0.05,  # Adam, alpha_o
     policy_dataloader=dict(
         batch_size=8,
-        dataset=dict(  # S_val: images from where the network will work
-            ann_file='annotations/deploy_val.json', data_prefix=dict(img='deploy_val/')
+        dataset=dict(  # S_val: a few images from where the network will work
+            ann_file='annotations/deploy_val.json',
+            data_prefix=dict(img='deploy_val/'),
+            indices=24,
         ),
     ),
 )
