@@ -98,7 +98,10 @@ def rank_augmentations() -> None:
 
 def _search_config(config: Config, space: str | None) -> Config:
     if not is_search(config):
-        return derive_ranking(config, space or AUTO)
+        search = derive_ranking(config, space or AUTO)
+        if space in (None, AUTO):
+            print(search.derived_from.changes[0])
+        return search
     if space is not None:
         raise SettingError(
             f'{config.filename!r} is a search config already; change it by '

@@ -763,18 +763,36 @@ def test_candidates_of_a_training_config_are_drawn(toy_training, monkeypatch, ca
     assert (toy_training / 'sheet.png').is_file()
 
 
-def test_sizes_of_a_search_need_a_space_in_every_tool(toy_training, monkeypatch):
-    for tool in (browse_augment, benchmark_search):
-        monkeypatch.setattr(sys, 'argv', ['tool.py', 'net.py', '--num-val', '3'])
-        with pytest.raises(SettingError, match=r'--num-val belongs .*\(--space\)'):
-            tool.main()
+@pytest.mark.parametrize('tool', [search, browse_augment, benchmark_search])
+def test_sizes_of_a_search_are_refused_with_a_search_config(
+    tool, tmp_path, monkeypatch
+):
+    toy.search_config(tmp_path).dump(tmp_path / 'search.py')
+    path = str(tmp_path / 'search.py')
+    monkeypatch.setattr(sys, 'argv', ['tool.py', path, '--num-val', '3'])
+    with pytest.raises(SettingError, match=r'--num-val belongs .* a training config'):
+        tool.main()
+
+
+def test_training_needs_no_space_unless_it_augments_by_a_policy(
+    toy_training, monkeypatch, capsys
+):
+    command = ['browse_augment.py', 'net.py', '--out', 'sheet.png']
+    monkeypatch.setattr(sys, 'argv', command)
+    browse_augment.main()
+    chosen = '--space cifar, as the pipeline loads classes on images of about 8 x 8 '
+    assert capsys.readouterr().out == f'{chosen}pixels\nsheet.png\n'
+    with Path('net.py').open('a') as file:
+        mark = "dict(type='ddas_mm.DDASAugment', policy='policy.json')"
+        file.write(f"train_dataloader['dataset']['pipeline'].insert(0, {mark})\n")
+    with pytest.raises(SettingError, match='a training config give --space auto, coco'):
+        run(monkeypatch, 'net.py')
 
 
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
         (['--space', 'cifar', '--epochs', '0'], '--epochs must be at least 1'),
-        (['--num-val', '3'], 'for the search of a training config give --space'),
         (
             ['--space', 'cifar', '--cfg-options', 'optim_wrapper.optimizer.type=Rprop'],
             "type must be one of Adam, .* but is 'Rprop'",
