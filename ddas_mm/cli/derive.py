@@ -155,7 +155,7 @@ def _read_training(args: argparse.Namespace, options: Mapping[str, Any]) -> Conf
     if is_search(config):
         raise SettingError(
             f'{args.config!r} is a search config already; change it by --cfg-options, '
-            f'e.g. train_cfg.space.name={args.space}'
+            'e.g. train_cfg.space.name=coco'
         )
     if args.data_root is not None:
         set_data_root(config, args.data_root)

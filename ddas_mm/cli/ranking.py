@@ -105,7 +105,7 @@ def _search_config(config: Config, space: str | None) -> Config:
     if space is not None:
         raise SettingError(
             f'{config.filename!r} is a search config already; change it by '
-            f'--cfg-options, e.g. train_cfg.space.name={space}'
+            '--cfg-options, e.g. train_cfg.space.name=coco'
         )
     return config
 

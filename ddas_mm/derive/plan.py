@@ -95,5 +95,5 @@ def _area(info: dict[str, Any]) -> int | None:
     try:
         with Image.open(info['img_path']) as image:  # its header alone
             return math.prod(image.size)
-    except (KeyError, OSError, ValueError):  # kept elsewhere, or no picture: told later
-        return None
+    except (KeyError, OSError, ValueError, Image.DecompressionBombError):
+        return None  # kept elsewhere, no picture (which is told later), or too large

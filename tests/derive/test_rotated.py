@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
+from ddas_mm.ops import Sample
+from ddas_mm.outcome.pictures import Picture, lay_out_sheet
 from tests.derive.test_derive import training
 from tests.derive.test_segmentation import run
 from tests.toy import NO_MMROTATE
@@ -100,3 +103,15 @@ def test_shipped_config_is_searched_and_its_training_logs_map(
     (log,) = Path('trained').glob('*/*.log')
     told = re.search(r'Epoch\(val\) \[1\]\[6/6\] .*dota/mAP: (\S+)', log.read_text())
     assert 0 <= float(told[1]) <= 1
+
+
+def test_pictures_outline_boxes_as_they_are_turned():
+    corners = np.array([[[10, 5], [30, 15], [26, 23], [6, 13]]], float)
+    sample = Sample(np.zeros((32, 40, 3), np.uint8), np.float32([[6, 5, 30, 23]]))
+    for turned, expected in (
+        (replace(sample, corners=corners), corners[0]),
+        (sample, [[6, 5], [30, 5], [30, 23], [6, 23]]),
+    ):
+        (axes,) = lay_out_sheet([Picture('', turned, [0])], '').axes
+        (outline,) = axes.patches
+        np.testing.assert_array_equal(outline.get_xy()[:4], expected)
