@@ -132,6 +132,5 @@ def test_planted_turn_is_found_with_every_seed(tmp_path, monkeypatch):
     for seed in range(3):
         schedule = search(tmp_path / f'seed_{seed}', seed)
         (first, most), (second, next_) = schedule.top(-1, 2)
-        print(seed, schedule.top(-1, 4))
         assert first == 'Rotate90_BBox', f'seed {seed}'
         assert most >= 1.5 * next_, f'seed {seed}: {second}'
