@@ -12,7 +12,7 @@ from mmengine.config import Config
 
 from ddas_mm.ops import Sample
 from ddas_mm.outcome.pictures import Picture, lay_out_sheet
-from tests.derive.test_derive import training
+from tests.derive.test_derive import derived, training, types
 from tests.derive.test_segmentation import run
 from tests.toy import NO_MMROTATE
 from tools import search, train
@@ -65,14 +65,22 @@ def small(name):
     return [f'{key}={value}' for key, value in options.items()]
 
 
-@pytest.mark.parametrize(
-    'name',
-    [
-        'rtmdet',
-        pytest.param('retinanet', marks=pytest.mark.slow),
-        pytest.param('gliding', marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize('name', NETWORKS)
+def test_shipped_config_has_a_search(name):
+    config = training(f'mmrotate/{NETWORKS[name]}')
+    search_config = derived(config)
+    steps = [step.rpartition('.')[2] for step in types(config.train_pipeline)]
+    found = search_config.train_dataloader.dataset.pipeline
+    # in the file's corners, before they become rectangles and anything is resized
+    steps.insert(2, 'DDASAugment')
+    assert steps[:3] == ['LoadImageFromFile', 'LoadAnnotations', 'DDASAugment']
+    assert [step.rpartition('.')[2] for step in types(found)] == steps
+    assert search_config.model == config.model
+    assert 'dataset' not in search_config.train_cfg.policy_dataloader
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', NETWORKS)
 def test_shipped_config_is_searched_and_its_training_logs_map(
     name, tmp_path, monkeypatch
 ):
