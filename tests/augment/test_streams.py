@@ -14,7 +14,7 @@ SEED = 3
 def test_constants_differ_and_are_not_the_zeros_that_numpy_fills_up_with():
     constants = [value for name, value in vars(streams).items() if name.isupper()]
     assert 0 not in constants
-    assert len(set(constants)) == len(constants) == 10
+    assert len(set(constants)) == len(constants) == 11
 
 
 def test_streams_of_a_search_are_each_drawn_from_in_one_place(tmp_path, monkeypatch):

@@ -116,7 +116,9 @@ def search(root, work_dir, seed):
         train_cfg=train_cfg,
         optim_wrapper=dict(type='OptimWrapper', optimizer=sgd),
         custom_hooks=[dict(type='ddas_mm.DDASHook')],
-        default_hooks=dict(checkpoint=None, logger=dict(interval=50)),
+        default_hooks=dict(
+            checkpoint=None, logger=dict(type='LoggerHook', interval=50)
+        ),
         randomness=dict(seed=seed),
         experiment_name=f'{root.name}_{seed}',
         log_level='WARNING',
