@@ -172,7 +172,6 @@ class ValidationDataset(Chosen):
 
     Attributes:
         left_out: Names of the steps that were random, or had random parts.
-        places: For each pipeline, how many steps come before the place of policies.
 
     Raises:
         SettingError: If a pipeline that is used as it is draws random numbers.

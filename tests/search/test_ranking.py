@@ -147,7 +147,8 @@ def test_given_steps_of_S_val_are_cut_behind_those_that_load():
     pack = data.pipeline.transforms[-1]
     data.pipeline.transforms[:] = [LoadTwice(), lambda results: results, pack]
     val = ValidationDataset(data, range(4), 0, as_given=True)
-    assert list(val.places) == [1]
+    views = OriginalViews(val, CandidateOps(SPACE))
+    assert [len(head.transforms) for head in views.heads] == [1]
 
 
 def test_losses_that_are_not_finite_name_the_candidate():
