@@ -21,7 +21,7 @@ class LoadSegMapFromMasks(BaseTransform):
     So files of COCO's format train mmseg's networks. Smaller instances lie on top;
     pixels have the label of their instance, or 255 (ignored) where it is a crowd.
 
-    Required Keys: img, gt_masks (bitmaps), gt_bboxes_labels, gt_ignore_flags.
+    Required Keys: gt_masks (bitmaps), gt_bboxes_labels, gt_ignore_flags.
 
     Added Keys: gt_seg_map, seg_fields; boxes and masks are taken out.
 
@@ -47,7 +47,8 @@ class LoadSegMapFromMasks(BaseTransform):
         labels = np.where(
             results['gt_ignore_flags'], IGNORED, results['gt_bboxes_labels']
         )
-        seg_map = np.full(results['img'].shape[:2], self.background, np.uint8)
+        # not the image's size: behind Resize, labels are of the image as it was
+        seg_map = np.full(masks.shape[1:], self.background, np.uint8)
         areas = masks.sum(axis=(1, 2), dtype=np.int64)
         for index in np.argsort(-areas, kind='stable'):
             seg_map[masks[index] > 0] = labels[index]
