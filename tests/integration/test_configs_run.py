@@ -181,7 +181,10 @@ def training_of(baseline):
     return max((p for p in trainings if baseline.stem.startswith(p.stem)), key=str)
 
 
-@pytest.mark.parametrize('path', BASELINES, ids=[path.stem for path in BASELINES])
+@pytest.mark.parametrize(
+    'path',  # the quickstart's critic has other data, and that is the point of it
+    [pytest.param(p, id=p.stem) for p in BASELINES if not p.stem.endswith('_camera')],
+)
 def test_baseline_is_its_training_with_another_pipeline(path, in_data, tmp_path):
     config = reduced(path, tmp_path / 'work')
     training = reduced(training_of(path), tmp_path / 'work')
