@@ -72,7 +72,7 @@ def build_space(config: Any, name: str = 'train_cfg.space') -> SearchSpace:
 
 
 def without_idle(
-    space: SearchSpace, results: Mapping[str, Any], tell: Callable[[str], None]
+    space: SearchSpace, results: dict[str, Any], tell: Callable[[str], None]
 ) -> SearchSpace:
     """Return a space without the candidates that could not act on the data.
 
