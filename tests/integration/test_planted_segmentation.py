@@ -37,7 +37,7 @@ MODEL = dict(
         num_convs=1,
         concat_input=False,
         dropout_ratio=0,
-        num_classes=5,
+        num_classes=3,
         norm_cfg=NORM,
         loss_decode=dict(type='CrossEntropyLoss'),
     ),
@@ -50,19 +50,22 @@ OPS = (
 )
 
 
-def bars(rng):
-    """Two bars: bright or dark, upright or lying, four classes on a textured ground."""
-    coarse = rng.normal(128, 12, (6, 6, 1)).astype(np.float32)
+def squares(rng):
+    """Squares whose brighter half is above (class 1) or below (class 2).
+
+    Turned or inverted ones look like neither, and so contradict nothing.
+    """
+    coarse = rng.normal(100, 8, (6, 6, 1)).astype(np.float32)
     image = cv2.resize(coarse, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)[..., None]
     seg_map = np.zeros((SIDE, SIDE), np.uint8)
     for _ in range(3):
-        lying, dark = rng.integers(0, 2, 2)
-        size = np.array([6, 24])[:: 1 if lying else -1]
-        top, left = rng.integers(0, SIDE - size + 1)
-        place = np.s_[top : top + size[0], left : left + size[1]]
-        image[place] = 128 + (-1) ** dark * rng.uniform(50, 90)
-        seg_map[place] = 1 + 2 * lying + dark
-    image = image + rng.normal(0, 8, (SIDE, SIDE, 3))
+        top, left = rng.integers(0, SIDE - 14, 2)
+        label = int(rng.integers(1, 3))
+        halves = np.array([225, 165])[:: 1 if label == 1 else -1]
+        place = np.s_[top : top + 14, left : left + 14]
+        image[place] = np.repeat(halves, 7)[:, None, None]
+        seg_map[place] = label
+    image = image + rng.normal(0, 6, (SIDE, SIDE, 3))
     return np.clip(image, 0, 255).astype(np.uint8), seg_map
 
 
@@ -72,7 +75,7 @@ def write_data(root, planted):
         for kind in ('images', 'maps'):
             (root / part / kind).mkdir(parents=True)
         for i in range(number):
-            image, seg_map = bars(rng)
+            image, seg_map = squares(rng)
             if part == 'there':
                 image = CHANGES[planted](image)
                 seg_map = np.rot90(seg_map) if 'Rotate' in planted else seg_map
@@ -90,7 +93,7 @@ def search(root, work_dir, seed):
         data_root=str(root),
         data_prefix=prefix('here'),
         img_suffix='.png',
-        metainfo=dict(classes=tuple('abcde')),
+        metainfo=dict(classes=tuple('abc')),
         pipeline=[dict(type=name) for name in (*pipeline, 'PackSegInputs')],
     )
     train_cfg = dict(
