@@ -75,7 +75,7 @@ def rank_augmentations() -> None:
     folder = Path(config.work_dir)
     config = _search_config(config, args.space)
     config.randomness = {'seed': args.seed}
-    config.load_from, config.resume, config.log_level = None, False, 'WARNING'
+    config.load_from, config.resume, config.log_level = None, False, 'ERROR'
     with tempfile.TemporaryDirectory() as config.work_dir:
         ranking, images = rank(
             config, args.checkpoint, args.num_images, args.statistics

@@ -220,10 +220,6 @@ def test_operation_of_a_users_own_is_searched_and_trained_with(digits, tmp_path)
 
 WRONG = {
     'config': (('configs/nowhere.py',), r"config file '.*nowhere.py' does not exist"),
-    'no search': (
-        ('configs/baselines/retinanet_r18_digits.py',),
-        "is no search config: train_cfg.type is 'EpochBasedTrainLoop'",
-    ),
     'data': (
         ('configs/ddas_retinanet_r18_digits.py', '--data-root', 'nowhere'),
         "train_dataloader.dataset finds no 'nowhere/annotations/train.json'",

@@ -39,6 +39,7 @@ class NotedOps:
 
     def __init__(self, ops):
         self.ops = ops
+        self.check_bits = ops.check_bits
 
     def apply(self, results, policy, rng):
         results = self.ops.apply(results, policy, rng)
