@@ -125,7 +125,8 @@ class ViewGradients:
     ) -> dict[str, Tensor]:
         loss, log_vars = compute_loss(self.module, batch, self.amp, self.channels_last)
         grads = torch.autograd.grad(loss, self.params, materialize_grads=True)
-        torch._foreach_copy_(parts, grads)
+        with torch.no_grad():  # zeros of unused parameters ask for a gradient
+            torch._foreach_copy_(parts, grads)
         # Zero, or NaN where the loss is not finite although its gradient is.
         flat[0] += loss.detach() * 0
         return log_vars
