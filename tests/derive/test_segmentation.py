@@ -114,7 +114,9 @@ def small(name):
         options['model.auxiliary_head'] = None
     if name == 'unet':
         options |= {f'model.decode_head.{k}': 8 for k in ('channels', 'in_channels')}
-        options |= {'model.backbone.base_channels': 8, 'model.test_cfg.mode': 'whole'}
+        options['model.backbone.base_channels'] = 8
+        options['model.test_cfg.crop_size'] = '(32,32)'  # it slides
+        options['model.test_cfg.stride'] = '(21,21)'
     return [f'{key}={value}' for key, value in options.items()]
 
 
