@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ddas_mm.augment.candidates import CandidateOps, build_space, without_idle
 from ddas_mm.errors import check_all, check_integer, check_kind
-from ddas_mm.policy import Effects, PolicyParams, estimate_effects
+from ddas_mm.policy import Effects, PolicyParams, SearchSpace, estimate_effects
 from ddas_mm.policy.budget import Budget
 from ddas_mm.randomness import seed_step, shared_seed
 from ddas_mm.registry import LOOPS
@@ -27,6 +27,7 @@ from ddas_mm.search.log import StepLog, StepRecord, log_steps, take_over_log
 from ddas_mm.search.original import check_val_batches, drop_batch_augments
 from ddas_mm.search.splits import check_proxy
 from ddas_mm.search.update import base_rate
+from ddas_mm.search.views import ViewDataset
 
 ALPHA = 0.05  # share of searches in which racing may drop a candidate wrongly
 
@@ -131,10 +132,7 @@ class DDASLoop(EpochBasedTrainLoop):
         whole = build_space(space)
         ops = CandidateOps(whole)
         train, val = data.build_search_datasets(*sources, proxy, ops, seed, paired)
-        loaded = next(filter(None, map(train.loaded, range(len(train)))), {})
-        self.space = without_idle(whole, loaded, runner.logger.info)
-        checks.check_ignored(runner.model, loaded, ops)
-        train.ops = CandidateOps(self.space)
+        self.space = space_of_data(whole, train, runner)
         self.policy = PolicyParams(len(self.space), *rates, device=device)
         self.val_loader: Any = data.build_val_loader(val, val_config, seed)
         super().__init__(
@@ -340,3 +338,18 @@ class DDASLoop(EpochBasedTrainLoop):
             'number of processes': self.runner.world_size,
             'number of steps per epoch': len(self.dataloader),
         }
+
+
+def space_of_data(
+    space: SearchSpace, train: ViewDataset, runner: Runner
+) -> SearchSpace:
+    """Let S_train have the candidates that can act on it alone; return their space.
+
+    Raises:
+        SettingError: If there are none, or the network would learn what they fill in.
+    """
+    loaded = next(filter(None, map(train.loaded, range(len(train)))), {})
+    acting = without_idle(space, loaded, runner.logger.info)
+    checks.check_ignored(runner.model, loaded, train.ops)
+    train.ops = CandidateOps(acting)
+    return acting
