@@ -33,7 +33,27 @@ Values = dict[int, float]  # of seeds, searches of one seed averaged
 
 
 def load(folder: Path, part: str) -> list[Result]:
-    """Return the results of a part, the newest of each job, in the order of jobs."""
+    """Return the results of a part, the newest of each job, in the order of jobs.
+
+    Part T stands in the table of part B; a result of several shifts becomes one each.
+    """
+    if part == 'B':
+        tried = [r for r in load(folder, 'T') if 'method' in r['tags']]
+        return _load(folder, part) + tried
+    return [each for result in _load(folder, part) for each in _by_shift(result)]
+
+
+def _by_shift(result: Result) -> list[Result]:
+    if result['tags'].get('shift') != 'all':
+        return [result]
+    found = zip(SHIFTS, result['accuracy'], result['loss'], strict=True)
+    return [
+        {**result, 'tags': {**result['tags'], 'shift': s}, 'accuracy': a, 'loss': b}
+        for s, a, b in found
+    ]
+
+
+def _load(folder: Path, part: str) -> list[Result]:
     path = folder / f'{part}.jsonl'
     lines = path.read_text().splitlines() if path.is_file() else []
     found = {r['name']: r for r in map(json.loads, lines) if 'failed' not in r}
@@ -238,14 +258,15 @@ def instruments(results: list[Result]) -> dict[str, dict[str, list[float]]]:
             found[name][op].append(value)
 
     tuned = grouped(
-        [r for r in results if r['tags']['what'] == 'fine-tuning'], lambda r: r['seed']
+        [r for r in results if r['tags']['what'].startswith('fine-tuning')],
+        lambda r: (r['tags']['what'], r['seed']),
     )
-    for runs in tuned.values():
+    for (what, _), runs in tuned.items():
         found_by = {r['tags']['op']: r for r in runs}
         plain = found_by.pop('none', None)
         for op, r in found_by.items() if plain else ():
-            add('fine-tuning, loss on S_val', op, plain['loss'] - r['loss'])
-            add('fine-tuning, accuracy on S_val', op, r['accuracy'] - plain['accuracy'])
+            add(f'{what}, loss on S_val', op, plain['loss'] - r['loss'])
+            add(f'{what}, accuracy on S_val', op, r['accuracy'] - plain['accuracy'])
     for r in results:
         what = r['tags']['what']
         if r['kind'] == 'search':

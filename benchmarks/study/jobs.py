@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 SHIFTS = {  # name -> the candidate that undoes it, as nearly as one does
@@ -119,6 +120,57 @@ def in_domain(scale: float, count: int = 4000, part: str = 'B') -> Iterator[Job]
                 )
 
 
+PAPER_OPS = (  # of the space ``cifar``; Identity is no augmentation
+    *('Rotate', 'Posterize', 'Sharpness', 'TranslateX', 'TranslateY', 'AutoContrast'),
+    *('Solarize', 'Equalize', 'Brightness', 'Color', 'Smooth', 'Blur', 'Contrast'),
+    *('ShearX', 'ShearY', 'Invert', 'FlipUD'),
+)
+
+
+def tried(scale: float, count: int = 4000) -> Iterator[Job]:
+    """Part T: as part B, with the operations that short fine-tunings found to help.
+
+    A network is trained on two thirds of the images, and then a little longer with each
+    operation; what accuracy it gains on the other third decides. All trained together
+    that comes to about one and a half of the trainings of the table.
+    """
+    common = {'network': 'wrn16-2', 'base': 'crop+flip'}
+    cifar = {'table': 'classification', 'levels': (2, 6, 10, 14)}
+    third = count // 3
+    for seed in range(3):
+        val = {'start': seed * third, 'count': third}
+        rest = [
+            {'start': start, 'count': end - start}
+            for start, end in ((0, seed * third), ((seed + 1) * third, count))
+            if end > start
+        ]
+        setup = {**common, 'parts': rest, 'batch': 128, 'steps': int(1040 * scale)}
+        setup |= {'policy': None, 'save': True}
+        setup['test'] = {**val, 'split': 'train'}
+        start = _job('T', 'train', seed, (), setup, what='checkpoint')
+        yield start
+        trials: dict[str, list[str]] = {}
+        for repeat, op in product(range(2), ('none', *PAPER_OPS)):
+            policy = None if op == 'none' else uniform(0.5, **cifar, ops=(op,), depth=1)
+            tuning = {**setup, 'batch': 64, 'steps': int(100 * scale), 'lr': 0.02}
+            tuning |= {'policy': policy, 'load': start.name, 'save': False}
+            tags = {'what': 'fine-tuning', 'op': op, 'repeat': repeat}
+            trial = _job('T', 'train', 10 * seed + repeat, [start.name], tuning, **tags)
+            trials.setdefault(op, []).append(trial.name)
+            yield trial
+        for method, policy in {
+            'tried, p_tp 0.35': {'picked': trials, 'total_prob': 0.35},
+            'tried, p_tp 0.7': {'picked': trials, 'total_prob': 0.7},
+            'uniform, p_tp 0.7': uniform(0.7, name='cifar', depth=2),
+        }.items():
+            setup = {**common, 'parts': [{'start': 0, 'count': count}], 'batch': 128}
+            setup |= {'steps': int(1560 * scale), 'policy': policy}
+            if 'picked' in policy:
+                policy['space'] = {**cifar, 'depth': 2}
+            needs = sum(policy.get('picked', {}).values(), [])
+            yield _job('T', 'train', seed, needs, setup, method=method)
+
+
 def shift_bench(scale: float, sizes: tuple[int, ...] = (24, 300)) -> Iterator[Job]:
     """Part C on CIFAR-10: a camera that sees the world differently."""
     train = {'start': 0, 'count': 4000}
@@ -136,52 +188,55 @@ def shift_bench(scale: float, sizes: tuple[int, ...] = (24, 300)) -> Iterator[Jo
         'RA, own operations': uniform(1.0, **{**space, 'levels': (6,), 'depth': 2}),
         'uniform': uniform(0.75, **space),
     }
-    for seed in range(3):
+    for seed, size in product(range(3), sizes):
+        if size == sizes[0]:
+            for method, policy in own.items():  # one network, tested by all cameras
+                setup = {**common, 'parts': [train], 'policy': policy}
+                setup['test'] = {'shift': list(SHIFTS)}
+                tags = {'shift': 'all', 'method': method, 'images': 0}
+                yield _job('C', 'train', seed, (), setup, **tags)
         for shift, (op, level) in SHIFTS.items():
-            test = {'shift': shift}
-            alone = {
-                **space,
-                'ops': (op,),
-                'levels': () if level is None else (level,),
-            }
-            free = {**own, 'planted alone': uniform(0.75, **alone)}
-            for method, policy in free.items():
-                setup = {**common, 'parts': [train], 'policy': policy, 'test': test}
-                yield _job(
-                    'C', 'train', seed, (), setup, shift=shift, method=method, images=0
-                )
-            for size in sizes:
-                val = {'start': 10000 + 1000 * seed, 'count': size, 'shift': shift}
-                setup = {
-                    **common,
-                    'parts': [train],
-                    'val': [val],
-                    'space': space,
-                    'batch': 64,
-                    'steps': int(620 * scale),
-                    'total_prob': 0.75,
-                    'op_lr': 0.02,
-                }
-                tags = {'shift': shift, 'images': size}
-                search = _job('C', 'search', seed, (), setup, method='search', **tags)
-                yield search
-                # as often as a fifth of all, which is what a critic would do
-                both = [train, *[val] * max(1000 // size, 1)]
-                ways = {
-                    'trained on them': ((), None, both),
-                    'DDAS learned': ([search.name], found(search.name), [train]),
-                    'DDAS learned, trained on them': (
-                        [search.name],
-                        found(search.name),
-                        both,
-                    ),
-                }
-                for emit in EMITTED[1:]:
-                    policy = found(search.name, emit)
-                    ways[f'DDAS {emit}'] = ([search.name], policy, [train])
-                for method, (needs, policy, parts) in ways.items():
-                    setup = {**common, 'parts': parts, 'policy': policy, 'test': test}
-                    yield _job('C', 'train', seed, needs, setup, method=method, **tags)
+            yield from _one_shift(common, space, seed, size, shift, scale)
+            levels = () if level is None else (level,)
+            alone = uniform(0.75, **{**space, 'ops': (op,), 'levels': levels})
+            if size == sizes[0]:
+                setup = {**common, 'parts': [train], 'policy': alone}
+                setup['test'] = {'shift': shift}
+                tags = {'shift': shift, 'method': 'planted alone', 'images': 0}
+                yield _job('C', 'train', seed, (), setup, **tags)
+
+
+def _one_shift(
+    common: Any, space: Any, seed: int, size: int, shift: str, scale: float
+) -> Iterator[Job]:
+    train = {'start': 0, 'count': 4000}
+    val = {'start': 10000 + 1000 * seed, 'count': size, 'shift': shift}
+    setup = {
+        **common,
+        'parts': [train],
+        'val': [val],
+        'space': space,
+        'batch': 64,
+        'steps': int(620 * scale),
+        'total_prob': 0.75,
+        'op_lr': 0.02,
+    }
+    tags = {'shift': shift, 'images': size}
+    search = _job('C', 'search', seed, (), setup, method='search', **tags)
+    yield search
+    # as often as a fifth of all, which is what a critic would do
+    both = [train, *[val] * max(1000 // size, 1)]
+    learned = found(search.name)
+    ways = {
+        'trained on them': ((), None, both),
+        'DDAS learned': ([search.name], learned, [train]),
+        'DDAS learned, trained on them': ([search.name], learned, both),
+    }
+    for emit in EMITTED[1:]:
+        ways[f'DDAS {emit}'] = ([search.name], found(search.name, emit), [train])
+    for method, (needs, policy, parts) in ways.items():
+        setup = {**common, 'parts': parts, 'policy': policy, 'test': {'shift': shift}}
+        yield _job('C', 'train', seed, needs, setup, method=method, **tags)
 
 
 NETWORKS = {  # of part D: the network, its images, steps
@@ -222,12 +277,13 @@ def ranking(scale: float, part: str) -> Iterator[Job]:
                 for statistics in ('batch', 'running'):
                     ranked = {**setup, 'statistics': statistics}
                     yield _job(part, 'rank', seed, [plain], ranked, what=statistics)
-        for op in (None, *ALL_OPS) if seed < 2 else ():
+        # short ones together take as long as one training
+        lengths = {'fine-tuning, short': steps // 20, 'fine-tuning': 250}
+        for what, op in product(lengths, (None, *ALL_OPS)) if seed < 2 else ():
             levels = (8,) if op in LEVELLED else ()
             policy = op and uniform(0.5, **{**space, 'ops': (op,), 'levels': levels})
-            setup = {**common, 'policy': policy, 'steps': int(250 * scale)}
+            setup = {**common, 'policy': policy, 'steps': int(lengths[what] * scale)}
             setup |= {'load': plain, 'lr': 0.02, 'test': {**val, 'split': 'train'}}
-            what = 'fine-tuning'
             yield _job(part, 'train', seed, [plain], setup, what=what, op=op or 'none')
 
 
@@ -286,6 +342,7 @@ PARTS = {
     'A': paper_search,
     'B': in_domain,
     'B1000': lambda scale: in_domain(scale, 1000, 'B1000'),
+    'T': tried,
     'C': shift_bench,
     'D1': lambda scale: ranking(scale, 'D1'),
     'D2': lambda scale: ranking(scale, 'D2'),

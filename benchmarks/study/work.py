@@ -87,12 +87,35 @@ def emitted(policy: dict[str, Any], folder: Path) -> PolicySchedule:
     return schedule
 
 
+def picked(policy: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a uniform policy of the operations with which fine-tunings gained.
+
+    At least three of them: what is best counts, where nothing is better than none.
+    """
+    accuracy = {
+        op: np.array(
+            [json.loads((folder / f'{n}.json').read_text())['accuracy'] for n in names]
+        )
+        for op, names in policy['picked'].items()
+    }
+    plain = accuracy.pop('none')
+    gains = {op: float((found - plain).mean()) for op, found in accuracy.items()}
+    order = sorted(gains, key=gains.__getitem__, reverse=True)
+    ops = order[: max(sum(gain > 0 for gain in gains.values()), 3)]
+    return {
+        'space': {**policy['space'], 'ops': ops},
+        'total_prob': policy['total_prob'],
+    }
+
+
 def augment_step(policy: Any, folders: dict[str, Path]) -> list[dict[str, Any]]:
     """Return the steps of a pipeline that a job's policy comes to."""
     if policy is None:
         return []
     if isinstance(policy, str):
         return [TO_PIL, TORCHVISION[policy], {**FROM_PIL, 'to_bgr': True}]
+    if 'picked' in policy:
+        policy = picked(policy, folders['policies'])
     if 'search' in policy:
         path = folders['work'] / 'policy.json'
         write_policy(emitted(policy, folders['policies']), path)
@@ -180,13 +203,23 @@ def _plain(config: Config) -> list[dict[str, Any]]:
     return [copy.deepcopy(config.train_dataloader['dataset']['pipeline'][-1])]
 
 
-def evaluate(runner: Runner, job: Job, folders: dict[str, Path]) -> dict[str, float]:
-    """Return accuracy in percent and mean loss on the job's test images."""
+def evaluate(runner: Runner, job: Job, folders: dict[str, Path]) -> dict[str, Any]:
+    """Return accuracy in percent and mean loss on the job's test images.
+
+    Of a job with several shifts these are lists.
+    """
     test = {'split': 'test', 'start': 0, 'count': 10000, **job.setup.get('test', {})}
     shift = test.pop('shift', 'none')
     if job.setup.get('few'):
         test['count'] = job.setup['few']
     images, labels = read(folders['data'], **test)
+    if isinstance(shift, str):
+        return _measure(runner, images, labels, shift)
+    found = [_measure(runner, images, labels, each) for each in shift]
+    return {name: [each[name] for each in found] for name in found[0]}
+
+
+def _measure(runner: Runner, images: Any, labels: Any, shift: str) -> dict[str, float]:
     if shift != 'none':
         images = np.stack([shifted(image, shift) for image in images])
     model = runner.model.eval()
@@ -260,7 +293,9 @@ def run_config(
     if job.setup.get('save'):
         torch.save({'state_dict': runner.model.state_dict()}, f'{left}.pth')
     if job.kind.endswith('train'):
-        return measure(runner, job, folders)
+        found = measure(runner, job, folders)
+        Path(f'{left}.json').write_text(json.dumps(found))  # for jobs that pick by it
+        return found
     shutil.copy(folders['work'] / 'policy.json', f'{left}.json')
     return {**searched(folders['work']), 'steps': runner.iter}
 
