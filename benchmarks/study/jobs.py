@@ -167,7 +167,9 @@ def tried(scale: float, count: int = 4000) -> Iterator[Job]:
             setup |= {'steps': int(1560 * scale), 'policy': policy}
             if 'picked' in policy:
                 policy['space'] = {**cifar, 'depth': 2}
-            needs = sum(policy.get('picked', {}).values(), [])
+            needs = [
+                name for names in policy.get('picked', {}).values() for name in names
+            ]
             yield _job('T', 'train', seed, needs, setup, method=method)
 
 
