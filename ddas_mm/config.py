@@ -1,7 +1,5 @@
 """Configs: reading one, the names of its types, its data root, writing it as a file."""
 
-from __future__ import annotations
-
 import keyword
 import math
 import os

@@ -1,7 +1,5 @@
 """The error types for what a user can put right, and the checks that all share."""
 
-from __future__ import annotations
-
 import difflib
 import math
 import re

@@ -1,7 +1,5 @@
 """Snapshots while searching, progress while retraining."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +26,7 @@ from ddas_mm.search.splits import write_split
 
 
 def _passed_on(stage: str) -> Callable[..., None]:
-    def call(hook: DDASHook, runner: Runner, *args: Any, **kwargs: Any) -> None:
+    def call(hook: 'DDASHook', runner: Runner, *args: Any, **kwargs: Any) -> None:
         getattr(hook._part, stage)(runner, *args, **kwargs)
 
     return call

@@ -1,7 +1,5 @@
 """The random streams: seeds of a run, keys of its parts, generators kept and seeded."""
 
-from __future__ import annotations
-
 import random  # noqa: TID251  the steps of mm's pipelines draw from it
 from collections.abc import Iterator
 from contextlib import contextmanager

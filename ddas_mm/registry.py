@@ -3,8 +3,6 @@
 The locations are imported on first use, so configs need no ``custom_imports``.
 """
 
-from __future__ import annotations
-
 import functools
 import inspect
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 Types of mmdet are met by what they look like, so that nothing of it is imported.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Policies that are not searched: AutoAugment and its like as transforms."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, TypeVar

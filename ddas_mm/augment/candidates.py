@@ -1,7 +1,5 @@
 """From ``space=dict(...)`` of a config to a search space and its operations."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

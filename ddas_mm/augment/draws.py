@@ -1,7 +1,5 @@
 """Random steps of a pipeline that S_val cannot do without."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """How far a training is, told to the data loader's workers."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from itertools import count
@@ -35,7 +33,7 @@ class ProgressClock:
         self._stream: np.random.Generator
         self._stream_key: tuple[int, int] | None = None
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> ProgressClock:
+    def __deepcopy__(self, memo: dict[int, Any]) -> 'ProgressClock':
         return self
 
     def set(self, step: int, steps: int) -> None:
@@ -100,7 +98,7 @@ class ImageCounts:
         self._counts = counts.share_memory_()
         self._taken = torch.zeros(2, dtype=torch.int64)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> ImageCounts:
+    def __deepcopy__(self, memo: dict[int, Any]) -> 'ImageCounts':
         return self
 
     def add(self, augmented: bool) -> None:

@@ -1,7 +1,5 @@
 """A training with a policy: progress to the workers, rows and counts to the log."""
 
-from __future__ import annotations
-
 import gc
 from collections.abc import Iterable
 from dataclasses import dataclass, field

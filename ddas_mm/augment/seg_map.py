@@ -1,7 +1,5 @@
 """Segmentation maps out of instance masks."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

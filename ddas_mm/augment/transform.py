@@ -1,7 +1,5 @@
 """The transform that users put into a pipeline, and finding it there."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from typing import Any

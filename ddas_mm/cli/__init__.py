@@ -1,7 +1,5 @@
 """What is typed: commands, their options, and how they end."""
 
-from __future__ import annotations
-
 import ast
 import runpy
 import sys

@@ -1,7 +1,5 @@
 """What any run is refused for: its config, what is around it, its labels."""
 
-from __future__ import annotations
-
 import inspect
 import os
 import tempfile

@@ -1,7 +1,5 @@
 """The commands that run a config: search, train and test."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any

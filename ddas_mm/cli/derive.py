@@ -1,7 +1,5 @@
 """The command line's side of the search of a training config."""
 
-from __future__ import annotations
-
 import argparse
 import os
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Runs of several configs with several seeds, each in a folder of its own."""
 
-from __future__ import annotations
-
 import argparse
 import shlex
 import subprocess

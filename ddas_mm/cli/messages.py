@@ -1,7 +1,5 @@
 """What went wrong, in one sentence, where a user can put it right."""
 
-from __future__ import annotations
-
 import errno
 import re
 import sysconfig

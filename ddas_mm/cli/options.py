@@ -1,7 +1,5 @@
 """Settings of the command line that a config has no place for."""
 
-from __future__ import annotations
-
 import argparse
 import inspect
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """What the tools' command lines share: options and their help, progress, tables."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import re

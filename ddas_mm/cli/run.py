@@ -1,7 +1,5 @@
 """What commands share: arguments, config, start, what a refused start takes back."""
 
-from __future__ import annotations
-
 import argparse
 import copy
 import gc

@@ -1,7 +1,5 @@
 """Ctrl-C and SIGTERM: a tool ends with the status 130 or 143, and says how to go on."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal

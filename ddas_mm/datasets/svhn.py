@@ -1,7 +1,5 @@
 """Street View House Numbers (Netzer et al., 2011), cropped digits."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Where policies act: DDASAugment put into the pipelines of a training config."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The data of a derived search: one plain data set, and what S_val passes."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """What a training's data asks of its search: the space, and sizes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import replace

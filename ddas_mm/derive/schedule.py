@@ -1,7 +1,5 @@
 """Sizes and rates of a search, by default mostly the paper's."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """From a training config to the config of its own search."""
 
-from __future__ import annotations
-
 import copy
 import math
 from collections.abc import Mapping

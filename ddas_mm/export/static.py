@@ -1,7 +1,5 @@
 """A schedule's row, or its average, written for another library."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 

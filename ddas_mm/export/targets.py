@@ -1,7 +1,5 @@
 """What a candidate does, in the operations of other libraries."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,7 +31,7 @@ class Effect:
     size: Size
 
     @classmethod
-    def of(cls, spec: OpSpec, level: Any, constants: Constants, size: Size) -> Effect:
+    def of(cls, spec: OpSpec, level: Any, constants: Constants, size: Size) -> 'Effect':
         """Return what a row of the table does at a level."""
         argument = spec.level_map(level, constants) if spec.level_map else 0
         name = spec.name.removesuffix('_BBox')

@@ -1,7 +1,5 @@
 """ResNet-200 and the Wide ResNets."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any

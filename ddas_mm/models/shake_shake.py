@@ -1,7 +1,5 @@
 """Shake-Shake networks (Gastaldi, 2017), for 32 x 32 images."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """The classification table: DDAS on Pillow's operations; more level = stronger."""
 
-from __future__ import annotations
-
 from ddas_mm.ops import color
 from ddas_mm.ops import color as filters
 from ddas_mm.ops import geometry as affine

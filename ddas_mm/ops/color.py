@@ -5,8 +5,6 @@ Images are (H, W, 3), or a plane (H, W) that is treated as three equal channels,
 ``wide``. Grey levels in arguments are those of bytes, of which one is 257 in 16 bits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache
 from typing import cast

@@ -1,7 +1,5 @@
 """The numbers of a table that are settings, not levels."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from numbers import Real

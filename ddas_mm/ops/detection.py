@@ -1,7 +1,5 @@
 """The detection table: the operations of Zoph et al.; more level may be weaker."""
 
-from __future__ import annotations
-
 from ddas_mm.ops import color
 from ddas_mm.ops import color as filters
 from ddas_mm.ops import geometry as affine

@@ -6,8 +6,6 @@ coordinates. x runs to the right, y downwards. Matrices map **output to input**,
 references define their arguments.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """How an operation acts: on pixels, on the plane, inside each box."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol

@@ -1,7 +1,5 @@
 """What operations act on: image, boxes, masks, segmentation map."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Moving the pixels of an image by a map of the plane."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +10,9 @@ import numpy as np
 
 from ddas_mm.ops.geometry import Affine, Array
 
+Fill = int | tuple[int, ...]
+Move = Callable[[Array, Fill], Array]
+"""Takes an array (H, W) or (H, W, C) and a fill; may return its input."""
 _PIXELS = 1 << 16
 
 
@@ -142,11 +143,6 @@ def look_up(array: Array, index: Array, fill: Fill) -> Array:
         moved = pixels.take(index[rows]).view(np.uint8).reshape(-1, width, 4)
         cv2.cvtColor(moved, cv2.COLOR_BGRA2BGR, dst=out[rows])
     return out
-
-
-Fill = int | tuple[int, ...]
-Move = Callable[[Array, Fill], Array]
-"""Takes an array (H, W) or (H, W, C) and a fill; may return its input."""
 
 
 def fill_of(image: Array, colour: tuple[int, int, int]) -> Fill:

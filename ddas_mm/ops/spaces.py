@@ -1,7 +1,5 @@
 """Named search spaces, and the fixed policies of Zoph et al."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a row of an operation table says: a kernel and a map of its levels."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from numbers import Real

@@ -1,7 +1,5 @@
 """The operation tables: how an operation is looked up, added and applied."""
 
-from __future__ import annotations
-
 import difflib
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a search emits: a policy to inherit from, and a config to train with."""
 
-from __future__ import annotations
-
 import pprint
 from pathlib import Path
 from typing import Any

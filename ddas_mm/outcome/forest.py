@@ -1,7 +1,5 @@
 """Effects of all candidates with their intervals, in one picture."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any

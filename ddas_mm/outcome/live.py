@@ -1,7 +1,5 @@
 """The policy in TensorBoard, WandB and the like while the search runs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Training images, and pictures of what candidates and policies do to them."""
 
-from __future__ import annotations
-
 import base64
 import bisect
 import io
@@ -53,7 +51,7 @@ class Examples:
         self.ends = list(accumulate(map(len, self.leaves)))
 
     @classmethod
-    def from_config(cls, config: Config) -> Examples:
+    def from_config(cls, config: Config) -> 'Examples':
         """Build them from ``train_dataloader.dataset`` of a config.
 
         Raises:

@@ -1,7 +1,5 @@
 """Charts over search epochs: for the report's page, as PNG, and on other axes."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """How a policy was found: the ``search`` field of ``policy.json``."""
 
-from __future__ import annotations
-
 import datetime
 import sys
 from typing import Any

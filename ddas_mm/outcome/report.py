@@ -1,7 +1,5 @@
 """``report.html``: what a search has found, on one page that needs no other file."""
 
-from __future__ import annotations
-
 import math
 import shlex
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """What a search can tell apart, known before its first step."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

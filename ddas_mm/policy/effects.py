@@ -6,8 +6,6 @@ squares fit ``r = sum_k n_k beta_k`` (``n_k``: how often k is in the policy; r =
 augmentation) gives the mean effect ``beta_k`` of each.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -58,7 +56,7 @@ class Effects:
     p_value: Floats
     verdict: list[str]
     steps_needed: Floats
-    thirds: tuple[Effects, ...] = ()
+    thirds: tuple['Effects', ...] = ()
 
 
 def estimate_effects(

@@ -5,8 +5,6 @@ parameters, ``p_o`` (K,) operation probabilities, ``p_tp`` total probability,
 ``g_0`` the gradient of the plain mini-batch, ``g_l`` that of policy l.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -5,8 +5,6 @@ The format is ``{"format": "ddas-policy", "version": 1, "table", "constants",
 Whatever is wrong with a policy is found here, with field and value.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

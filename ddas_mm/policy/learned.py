@@ -1,7 +1,5 @@
 """Adam whose step a condition on the device can leave out."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

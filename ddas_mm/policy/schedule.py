@@ -1,7 +1,5 @@
 """The result of a search: a policy for every part of a training (Section 3.5.4)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -83,7 +81,7 @@ class PolicySchedule:
         snapshots: list[tuple[float, NDArray[np.float64]]],
         smooth: int = 1,
         search: dict[str, Any] | None = None,
-    ) -> PolicySchedule:
+    ) -> 'PolicySchedule':
         """Build the schedule from ``(p_tp, p_o)`` after each search epoch.
 
         Args:
@@ -97,7 +95,7 @@ class PolicySchedule:
         return cls(space, smooth_total_prob(raw, smooth), raw, op_probs, search or {})
 
     @classmethod
-    def uniform(cls, space: SearchSpace, total_prob: float) -> PolicySchedule:
+    def uniform(cls, space: SearchSpace, total_prob: float) -> 'PolicySchedule':
         """Build the schedule of one row that prefers no candidate: no search at all.
 
         Args:
@@ -108,7 +106,7 @@ class PolicySchedule:
             space, [(total_prob, np.full(len(space), 1 / len(space)))]
         )
 
-    def held(self, *, total_prob: bool, op_probs: bool) -> PolicySchedule:
+    def held(self, *, total_prob: bool, op_probs: bool) -> 'PolicySchedule':
         """Return the schedule with its last values in every row (paper Table 6).
 
         Args:

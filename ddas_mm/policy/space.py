@@ -1,7 +1,5 @@
 """The search space: what a policy may be made of (paper Section 3.1)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a search refuses, told at start."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from logging import Logger
 from typing import Any

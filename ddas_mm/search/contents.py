@@ -1,7 +1,5 @@
 """What S_train and S_val hold, and whether both have the same scale."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """The data of a search, built from the settings of a training."""
 
-from __future__ import annotations
-
 import copy
 import inspect
 import traceback

@@ -6,8 +6,6 @@ With R ranks only the mixture and the S_val gradient are averaged, besides L sca
 alignment is linear in the views' gradients.
 """
 
-from __future__ import annotations
-
 import functools
 import inspect
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Whether the images and boxes of a data set can be read, before they are needed."""
 
-from __future__ import annotations
-
 import os
 import warnings
 from collections import Counter

@@ -1,7 +1,5 @@
 """What the steps of a search tell, read when the log is due."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from logging import Logger

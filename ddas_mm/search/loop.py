@@ -1,7 +1,5 @@
 """The search: paper Algorithm 1 as an MMEngine train loop."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Mapping
 from functools import partial

@@ -3,8 +3,6 @@
 Names do not tell, so a few images pass each step several times.
 """
 
-from __future__ import annotations
-
 import copy
 import io
 import pickle

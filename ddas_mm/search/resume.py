@@ -1,7 +1,5 @@
 """Which checkpoint a run goes on from, and whether it fits the run."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a search step draws: images of S_train with policies, images of S_val."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Which images are S_train and S_val, and the file that notes it."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections import Counter

@@ -9,8 +9,6 @@ gradient is multiplied by ``lr du/dh``, then by the derivative of clipping.
 :func:`register_update_rule` adds one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field

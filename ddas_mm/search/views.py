@@ -1,7 +1,5 @@
 """The data sets of a search: views ``D_0 .. D_L`` of S_train, and S_val."""
 
-from __future__ import annotations
-
 import bisect
 import copy
 from collections import Counter
