@@ -1,4 +1,4 @@
-"""Configs: reading one, the names of its types, its data root, writing it as a file."""
+"""Configs: reading one, its types, its data root, its options, writing it as a file."""
 
 import keyword
 import math
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path, PurePath
 from pkgutil import resolve_name
+from string import digits
 from types import EllipsisType, ModuleType
 from typing import Any
 
@@ -17,7 +18,7 @@ from mmengine.config import Config
 from mmengine.config.lazy import LazyAttr, LazyObject
 from mmengine.registry import init_default_scope
 
-from ddas_mm.errors import SettingError
+from ddas_mm.errors import SettingError, closest
 
 
 def read_config(path: str | os.PathLike[str]) -> Config:
@@ -123,6 +124,56 @@ def _replace(value: Any, roots: list[str], new: str) -> Any:
             if value.rstrip('/') == old or value.startswith(f'{old}/'):
                 return new + value[len(old) :]
     return value
+
+
+NEAR = 0.85  # about one letter: other names may be accepted, too
+
+
+def merge_options(config: Config, options: Mapping[str, Any]) -> None:
+    """Put ``--cfg-options`` into a config, in place.
+
+    Raises:
+        SettingError: If one stands where the config has no place for it, or is a near
+            miss of a setting that stands there. Other new settings are put in: what
+            they are for decides.
+    """
+    for key in options:
+        _check_place(config, key, options)
+    config.merge_from_dict(dict(options))
+
+
+def _check_place(config: Config, key: str, options: Mapping[str, Any]) -> None:
+    section: Any = config
+    names = key.split('.')
+    for depth, name in enumerate(names):
+        place = '.'.join(names[:depth])
+        if isinstance(section, list):
+            if not name.isdigit() or int(name) >= len(section):
+                raise SettingError(
+                    f'--cfg-options {key}: {place} is a list of {len(section)}, and '
+                    f'{name!r} is no index of it (the first is 0)'
+                )
+            section = section[int(name)]
+        elif not isinstance(section, (Config, Mapping)):
+            if f'{place}._delete_' in options:
+                return
+            raise SettingError(
+                f'--cfg-options {key}: {place} is {section!r}, no section of settings; '
+                f'with {place}._delete_=True beside it a new one is made'
+            )
+        elif name in section:
+            section = section[name]
+        else:
+            stem = name.rstrip(digits)  # conv1 and conv2 are two names
+            others = (key for key in section if key.rstrip(digits) != stem)
+            meant = closest(name, others, NEAR)
+            if meant is not None and f'{place}.type' not in options:
+                correct = '.'.join([*names[:depth], meant, *names[depth + 1 :]])
+                raise SettingError(
+                    f'--cfg-options {key}: there is no such setting; did you mean '
+                    f'{correct}?'
+                )
+            return
 
 
 LAZY = (LazyAttr, LazyObject)  # what a pure-Python config has imported

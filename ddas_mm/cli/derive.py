@@ -10,12 +10,12 @@ from typing import Any
 from mmengine.config import Config
 
 from ddas_mm.cli.checks import VARIABLES
-from ddas_mm.cli.options import merge_options
 from ddas_mm.cli.parser import at_least, is_first_process
 from ddas_mm.cli.run import add_common_arguments, complete_config, load_config
 from ddas_mm.config import (
     config_text,
     find_dicts,
+    merge_options,
     read_config,
     set_data_root,
     type_name,

@@ -19,10 +19,16 @@ from mmengine.runner import Runner
 
 from ddas_mm.cli.checks import FirstLook, check_any_run, check_config
 from ddas_mm.cli.messages import causes_named, sentence_of
-from ddas_mm.cli.options import key_value, merge_options
 from ddas_mm.cli.parser import ToolParser
 from ddas_mm.cli.stop import Stopped, stoppable
-from ddas_mm.config import find_dicts, read_config, scope_of, set_data_root, type_name
+from ddas_mm.config import (
+    find_dicts,
+    merge_options,
+    read_config,
+    scope_of,
+    set_data_root,
+    type_name,
+)
 from ddas_mm.errors import SettingError
 from ddas_mm.outcome.emit import AUGMENT, HOOK
 from ddas_mm.policy import read_policy
@@ -50,6 +56,13 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     add('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     # torch.distributed.launch passes it in either spelling
     add('--local_rank', '--local-rank', type=int, default=0)
+
+
+def key_value(word: str) -> str:
+    """Return a word of ``--cfg-options`` if it is ``KEY=VALUE``, for argparse."""
+    if not word.partition('=')[0] or '=' not in word:
+        raise argparse.ArgumentTypeError(f'{word!r} is not KEY=VALUE')
+    return word
 
 
 def train_parser(text: str | None) -> ToolParser:
