@@ -1,14 +1,12 @@
 """Training images, and pictures of what candidates and policies do to them."""
 
 import base64
-import bisect
 import io
 import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +20,18 @@ from mmengine.config import Config
 
 from ddas_mm.augment.adapter import unpack
 from ddas_mm.augment.candidates import CandidateOps
-from ddas_mm.augment.transform import DDASAugment, leaf_datasets, split_pipeline
 from ddas_mm.config import init_scope
 from ddas_mm.errors import SettingError
 from ddas_mm.ops import Sample
 from ddas_mm.outcome.plots import COLOURS
 from ddas_mm.policy import PolicySchedule, SearchSpace
-from ddas_mm.randomness import generators_kept, seed_generators
 from ddas_mm.search.data import build_dataset
+from ddas_mm.search.views import MarkedDataset
 
 TRIES = 200  # images that are looked at for some with boxes
 
 
-class Examples:
+class Examples(MarkedDataset):
     """Images of a data set after the steps that come before DDASAugment.
 
     Args:
@@ -45,10 +42,7 @@ class Examples:
     """
 
     def __init__(self, dataset: Any) -> None:
-        self.dataset = dataset
-        self.leaves = leaf_datasets(dataset)
-        self.heads = [split_pipeline(leaf.pipeline)[0] for leaf in self.leaves]
-        self.ends = list(accumulate(map(len, self.leaves)))
+        super().__init__(dataset, range(len(dataset)), seed=0)
 
     @classmethod
     def from_config(cls, config: Config) -> 'Examples':
@@ -63,44 +57,18 @@ class Examples:
         init_scope(config)
         return cls(build_dataset(loader.get('dataset'), 'train_dataloader.dataset'))
 
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def load(self, index: int, seed: int) -> dict[str, Any] | None:
-        """Return mm's dict of an image, or None where the pipeline drops it.
-
-        Raises:
-            SettingError: If its file is missing.
-        """
-        head = self.heads[bisect.bisect_right(self.ends, index)]
-        try:
-            with generators_kept():
-                seed_generators(seed)
-                return head(self.dataset.get_data_info(index))
-        except FileNotFoundError as error:
-            raise SettingError(
-                f'train_dataloader.dataset finds no {str(error.filename or error)!r}; '
-                'set its data_root, or give --data-root DIR'
-            ) from error
-
     def choose(self, number: int, seed: int) -> list[dict[str, Any]]:
         """Return mm's dicts of the first images with boxes; others if too few have."""
         chosen: list[dict[str, Any]] = []
         others: list[dict[str, Any]] = []
         for index in range(min(len(self), TRIES)):
-            results = self.load(index, seed)
+            results = self.loaded(index, seed)
             if results is not None:
                 boxes = results.get('gt_bboxes')
                 (chosen if boxes is None or len(boxes) else others).append(results)
             if len(chosen) == number:
                 break
         return (chosen + others)[:number]
-
-    def schedule(self, index: int) -> PolicySchedule | None:
-        """Return the policy in the pipeline of an image."""
-        steps = self.leaves[bisect.bisect_right(self.ends, index)].pipeline.transforms
-        (augment,) = (step for step in steps if isinstance(step, DDASAugment))
-        return augment.schedule
 
 
 DPI = 100

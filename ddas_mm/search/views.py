@@ -44,8 +44,8 @@ class Chosen(Dataset):
     def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
         self.dataset = dataset
         self.indices = list(indices)
-        leaves = leaf_datasets(dataset)
-        self._ends = np.cumsum([len(leaf) for leaf in leaves]).tolist()
+        self.leaves = leaf_datasets(dataset)
+        self._ends = np.cumsum(list(map(len, self.leaves))).tolist()
 
     @property
     def metainfo(self) -> dict[str, Any]:
@@ -63,7 +63,8 @@ class Chosen(Dataset):
     def __len__(self) -> int:
         return len(self.indices)
 
-    def _leaf(self, index: int) -> int:
+    def leaf_of(self, index: int) -> int:
+        """Return which of the data sets in it an image is of."""
         return bisect.bisect_right(self._ends, self.indices[index])
 
 
@@ -71,7 +72,32 @@ class UnusableImage(Exception):
     """A pipeline gives nothing for an image; says behind what."""
 
 
-class ViewDataset(Chosen):
+class MarkedDataset(Chosen):
+    """Chosen images of a data set whose pipeline holds DDASAugment, and its two parts.
+
+    Args:
+        dataset: A built mm data set.
+        indices: Which of its images.
+        seed: Seed of all randomness.
+
+    Raises:
+        SettingError: If a pipeline does not hold exactly one DDASAugment.
+    """
+
+    def __init__(self, dataset: Any, indices: Sequence[int], seed: int) -> None:
+        super().__init__(dataset, indices)
+        parts = [split_pipeline(leaf.pipeline) for leaf in self.leaves]
+        self.heads, self.tails = zip(*parts, strict=True)
+        self.seed = seed
+
+    @generators_kept()
+    def loaded(self, index: int, epoch: int = 0) -> dict[str, Any] | None:
+        """Return mm's dict of an image before DDASAugment; None where it is dropped."""
+        seed_generators(self.seed, streams.HEAD, epoch, index)
+        return self.heads[self.leaf_of(index)](self.get_data_info(index))
+
+
+class ViewDataset(MarkedDataset):
     """S_train as views: each item is ``D_0 .. D_L`` of one image.
 
     The steps before DDASAugment run once per image. All randomness derives from
@@ -93,10 +119,8 @@ class ViewDataset(Chosen):
         seed: int,
         paired: bool = False,
     ) -> None:
-        super().__init__(dataset, indices)
-        parts = [split_pipeline(leaf.pipeline) for leaf in leaf_datasets(dataset)]
-        self.heads, self.tails = zip(*parts, strict=True)
-        self.ops, self.seed, self.paired = ops, seed, paired
+        super().__init__(dataset, indices, seed)
+        self.ops, self.paired = ops, paired
 
     def __getitem__(self, item: ViewIndex) -> tuple[list[list[int]], list[Any]]:
         index, epoch, policies = item
@@ -120,14 +144,8 @@ class ViewDataset(Chosen):
         """Return an image as ``D_0`` has it."""
         return self[ViewIndex(index, epoch, [])][1][0]
 
-    @generators_kept()
-    def loaded(self, index: int, epoch: int = 0) -> dict[str, Any] | None:
-        """Return mm's dict of an image before DDASAugment; None where it is dropped."""
-        seed_generators(self.seed, streams.HEAD, epoch, index)
-        return self.heads[self._leaf(index)](self.get_data_info(index))
-
     def _views(self, index: int, item: ViewIndex) -> list[Any]:
-        leaf, seed, key = self._leaf(index), self.seed, (item.epoch, index)
+        leaf, seed, key = self.leaf_of(index), self.seed, (item.epoch, index)
         loaded, views = self.loaded(index, item.epoch), []
         if loaded is None:
             raise UnusableImage('before any policy')
@@ -186,7 +204,7 @@ class ValidationDataset(Chosen):
         self.seed, self.as_given = seed, as_given
         self.left_out: list[str] = []
         self.pipelines = []
-        for number, leaf in enumerate(leaf_datasets(dataset)):
+        for number, leaf in enumerate(self.leaves):
             infos = self.tried(number)
             steps, left_out = original.without_random_steps(leaf.pipeline, infos)
             self.left_out += [name for name in left_out if name not in self.left_out]
@@ -200,7 +218,7 @@ class ValidationDataset(Chosen):
 
     def tried(self, leaf: int) -> list[dict[str, Any]]:
         """Return what a leaf gives its pipeline of the images to try steps on."""
-        mine = [i for i in range(len(self)) if self._leaf(i) == leaf]
+        mine = [i for i in range(len(self)) if self.leaf_of(i) == leaf]
         some = original.telling_images(self, TRIED, mine)
         return list(map(self.get_data_info, some))
 
@@ -211,7 +229,7 @@ class ValidationDataset(Chosen):
     def __getitem__(self, index: int) -> Any:
         with generators_kept():
             seed_generators(self.seed, streams.VAL_IMAGE, index)
-            packed = self.pipelines[self._leaf(index)](self.get_data_info(index))
+            packed = self.pipelines[self.leaf_of(index)](self.get_data_info(index))
         if packed is None:
             path = self.get_data_info(index).get('img_path', f'image {index}')
             raise SearchFailed(
@@ -233,7 +251,7 @@ class OriginalViews(ViewDataset):
         Chosen.__init__(self, val.dataset, val.indices)
         self.ops, self.seed, self.paired = ops, val.seed, True
         heads, tails = [], []
-        for number, leaf in enumerate(leaf_datasets(val.dataset)):
+        for number, leaf in enumerate(self.leaves):
             before = leaf.pipeline.transforms[: place_of_policies(leaf.pipeline)]
             kept, _ = original.without_random_steps(Compose(before), val.tried(number))
             steps = val.pipelines[number].transforms

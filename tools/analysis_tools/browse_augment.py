@@ -20,6 +20,7 @@ sys.path.insert(0, __file__.rpartition('/tools/')[0])
 from mmengine.config import Config
 
 from ddas_mm.augment.candidates import build_space, without_idle
+from ddas_mm.augment.replay import find_augments
 from ddas_mm.cli.derive import add_search_arguments, load_search
 from ddas_mm.cli.parser import ToolParser, at_least
 from ddas_mm.cli.run import run_tool
@@ -113,13 +114,14 @@ def load_image(
         raise SettingError(
             f'--index {index} is beyond the {len(examples)} training images'
         )
-    results = examples.load(index, seed)
+    results = examples.loaded(index, seed)
     if results is None:
         raise SettingError(
             f'the steps before DDASAugment give nothing for --index {index}; '
             'choose another image'
         )
-    return results, examples.schedule(index)
+    (augment,) = find_augments(examples.leaves[examples.leaf_of(index)])
+    return results, augment.schedule
 
 
 def find_space(
