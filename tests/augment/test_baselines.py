@@ -30,13 +30,13 @@ def test_published_policies_have_the_published_sizes_and_values():
 
 
 def test_v0_is_the_policy_that_the_paper_prints():
-    assert ZOPH_POLICIES['v0'] == (
-        (('TranslateX_BBox', 0.6, 4), ('Equalize', 0.8, 10)),
-        (('TranslateY_Only_BBoxes', 0.2, 2), ('Cutout', 0.8, 8)),
-        (('Sharpness', 0.0, 8), ('ShearX_BBox', 0.4, 0)),
-        (('ShearY_BBox', 1.0, 2), ('TranslateY_Only_BBoxes', 0.6, 6)),
-        (('Rotate_BBox', 0.6, 10), ('Color', 1.0, 6)),
-    )
+    assert ZOPH_POLICIES['v0'] == [
+        [['TranslateX_BBox', 0.6, 4], ['Equalize', 0.8, 10]],
+        [['TranslateY_Only_BBoxes', 0.2, 2], ['Cutout', 0.8, 8]],
+        [['Sharpness', 0.0, 8], ['ShearX_BBox', 0.4, 0]],
+        [['ShearY_BBox', 1.0, 2], ['TranslateY_Only_BBoxes', 0.6, 6]],
+        [['Rotate_BBox', 0.6, 10], ['Color', 1.0, 6]],
+    ]
 
 
 @pytest.mark.parametrize('name', ZOPH_POLICIES)
