@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from ddas_mm.datasets.svhn import SVHN
+from ddas_mm.datasets import SVHN
 from ddas_mm.errors import SettingError
 
 

@@ -5,8 +5,7 @@ import torch
 from torch import nn
 
 from ddas_mm.errors import SettingError
-from ddas_mm.models import ShakeShake
-from ddas_mm.models.shake_shake import ShakeBlock, ShiftedShortcut, shake
+from ddas_mm.models import ShakeBlock, ShakeShake, ShiftedShortcut, shake
 
 
 def test_parameter_count_is_the_published_one():

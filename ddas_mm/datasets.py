@@ -1,4 +1,4 @@
-"""Street View House Numbers (Netzer et al., 2011), cropped digits."""
+"""Data sets of the paper that the mm packages lack: Street View House Numbers."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +16,9 @@ PARTS = ('train', 'extra', 'test')
 
 @DATASETS.register_module()
 class SVHN(BaseDataset):
-    """32 x 32 images of house numbers from ``train_32x32.mat`` and the like.
+    """House numbers, 32 x 32, from ``train_32x32.mat`` and the like.
 
-    Images are BGR, as mm loads files; digit 0, which the files call 10, is class 0.
+    Netzer et al. (2011). Images are BGR, as mm loads files; digit 0, which the files call 10, is class 0.
 
     Args:
         data_root: Folder of the .mat files.
