@@ -18,7 +18,8 @@ PARTS = ('train', 'extra', 'test')
 class SVHN(BaseDataset):
     """House numbers, 32 x 32, from ``train_32x32.mat`` and the like.
 
-    Netzer et al. (2011). Images are BGR, as mm loads files; digit 0, which the files call 10, is class 0.
+    Of Netzer et al. (2011). Images are BGR, as mm loads files; digit 0, which the files
+    call 10, is class 0.
 
     Args:
         data_root: Folder of the .mat files.

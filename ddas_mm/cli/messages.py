@@ -18,8 +18,8 @@ from mmengine.registry import DATASETS, MODELS, DefaultScope
 from mmengine.runner import BaseLoop
 
 from ddas_mm.errors import SearchFailed, SettingError
+from ddas_mm.search.contents import check_images
 from ddas_mm.search.data import build_dataset
-from ddas_mm.search.images import check_images
 
 WORKERS = 'Original Traceback'  # as torch hands an error on from a worker
 UNDECODED = 'failed to load image: '  # as mmcv says it

@@ -13,9 +13,8 @@ from mmengine.runner import Runner
 from ddas_mm.config import set_data_root
 from ddas_mm.errors import SettingError
 from ddas_mm.files import tool_path, tool_words, write_atomically
-from ddas_mm.outcome.forest import effects_svg
 from ddas_mm.outcome.pictures import Examples, Gallery, draw_gallery, shown_candidates
-from ddas_mm.outcome.plots import Chart, total_prob_chart
+from ddas_mm.outcome.plots import Chart, effects_svg, total_prob_chart
 from ddas_mm.policy import PolicySchedule, read_policy
 from ddas_mm.policy.effects import doubts, in_numbers, verdict_line
 

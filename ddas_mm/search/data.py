@@ -18,8 +18,7 @@ from ddas_mm.augment.candidates import CandidateOps
 from ddas_mm.config import find_typed, type_name
 from ddas_mm.errors import SettingError
 from ddas_mm.policy import SearchSpace
-from ddas_mm.search.contents import check_scale
-from ddas_mm.search.images import check_images
+from ddas_mm.search.contents import check_images, check_scale
 from ddas_mm.search.sampler import EndlessBatchSampler, PolicyBatchSampler
 from ddas_mm.search.splits import VAL_DATASET, check_disjoint, choose
 from ddas_mm.search.views import (

@@ -8,9 +8,8 @@ import pytest
 
 from ddas_mm.augment.candidates import build_space
 from ddas_mm.outcome import report as engine_report
-from ddas_mm.outcome.forest import draw_effects
 from ddas_mm.outcome.pictures import Examples, draw_gallery, shown_candidates
-from ddas_mm.outcome.plots import Chart, plot
+from ddas_mm.outcome.plots import Chart, draw_effects, plot
 from ddas_mm.outcome.report import report_work_dir, write_report
 from ddas_mm.policy import PolicySchedule, read_policy
 from tests import toy

@@ -11,7 +11,7 @@ from mmcv.transforms import LoadImageFromFile
 from PIL import Image
 
 from ddas_mm.errors import SettingError, check_all
-from ddas_mm.search.images import check_images
+from ddas_mm.search.contents import check_images
 
 FORMATS = ('JPEG', 'PNG', 'BMP', 'TIFF', 'WEBP')
 
