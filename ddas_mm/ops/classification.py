@@ -1,7 +1,6 @@
 """The classification table: DDAS on Pillow's operations; more level = stronger."""
 
 from ddas_mm.ops import color
-from ddas_mm.ops import color as filters
 from ddas_mm.ops import geometry as affine
 from ddas_mm.ops.kernels import (
     Geometry,
@@ -11,7 +10,7 @@ from ddas_mm.ops.kernels import (
     scaled_cutout,
 )
 from ddas_mm.ops.sampling import PillowGrid
-from ddas_mm.ops.spec import LevelMap, OpSpec
+from ddas_mm.ops.spec import LevelMap, OpSpec, whole_image
 
 _GRID = PillowGrid()
 _DDAS = "DDAS, augmentations.py (AutoAugment's CIFAR scale)"
@@ -24,46 +23,20 @@ CLASSIFICATION = (
     OpSpec('AutoContrast', Pixels(color.autocontrast_pillow, wide=True)),
     OpSpec('Equalize', Pixels(color.equalize)),
     OpSpec('Invert', Pixels(color.invert, wide=True)),
-    OpSpec('Blur', Pixels(filters.blur)),
-    OpSpec('Smooth', Pixels(filters.smooth)),
-    OpSpec('FlipLR', Geometry(affine.flip_left_right, _GRID), moves_boxes=True),
-    OpSpec('FlipUD', Geometry(affine.flip_up_down, _GRID), moves_boxes=True),
-    OpSpec('Rotate90', Geometry(affine.quarter_turn, _GRID), moves_boxes=True),
-    OpSpec(
+    OpSpec('Blur', Pixels(color.blur)),
+    OpSpec('Smooth', Pixels(color.smooth)),
+    whole_image('FlipLR', Geometry(affine.flip_left_right, _GRID)),
+    whole_image('FlipUD', Geometry(affine.flip_up_down, _GRID)),
+    whole_image('Rotate90', Geometry(affine.quarter_turn, _GRID)),
+    whole_image(
         'Rotate',
         Geometry(affine.rotation, _GRID),
         LevelMap(30, 'degrees, counter-clockwise', _DDAS, whole=True),
-        signed=True,
-        moves_boxes=True,
     ),
-    OpSpec(
-        'ShearX',
-        Geometry(affine.shear_x_at_corner, _GRID),
-        _SHEAR,
-        signed=True,
-        moves_boxes=True,
-    ),
-    OpSpec(
-        'ShearY',
-        Geometry(affine.shear_y_at_corner, _GRID),
-        _SHEAR,
-        signed=True,
-        moves_boxes=True,
-    ),
-    OpSpec(
-        'TranslateX',
-        ScaledTranslation(1, _GRID),
-        _SHIFT,
-        signed=True,
-        moves_boxes=True,
-    ),
-    OpSpec(
-        'TranslateY',
-        ScaledTranslation(0, _GRID),
-        _SHIFT,
-        signed=True,
-        moves_boxes=True,
-    ),
+    whole_image('ShearX', Geometry(affine.shear_x_at_corner, _GRID), _SHEAR),
+    whole_image('ShearY', Geometry(affine.shear_y_at_corner, _GRID), _SHEAR),
+    whole_image('TranslateX', ScaledTranslation(1, _GRID), _SHIFT),
+    whole_image('TranslateY', ScaledTranslation(0, _GRID), _SHIFT),
     OpSpec(
         'Posterize',
         Pixels(color.posterize, wide=True),
@@ -77,7 +50,7 @@ CLASSIFICATION = (
     OpSpec('Color', Pixels(color.color_pillow, _ORDER, colour=True), _ENHANCE),
     OpSpec('Contrast', Pixels(color.contrast, _ORDER, wide=True), _ENHANCE),
     OpSpec('Brightness', Pixels(color.brightness, wide=True), _ENHANCE),
-    OpSpec('Sharpness', Pixels(filters.sharpness_pillow), _ENHANCE),
+    OpSpec('Sharpness', Pixels(color.sharpness_pillow), _ENHANCE),
     OpSpec(
         'Cutout',
         scaled_cutout,

@@ -1,11 +1,10 @@
 """The detection table: the operations of Zoph et al.; more level may be weaker."""
 
 from ddas_mm.ops import color
-from ddas_mm.ops import color as filters
 from ddas_mm.ops import geometry as affine
 from ddas_mm.ops.kernels import Geometry, PerBox, Pixels, box_cutout, cutout, identity
 from ddas_mm.ops.sampling import ZophGrid
-from ddas_mm.ops.spec import LevelMap, OpSpec
+from ddas_mm.ops.spec import LevelMap, OpSpec, whole_image
 
 _GRID = ZophGrid()
 _ZOPH = 'Zoph et al., autoaugment_utils.py'
@@ -41,7 +40,7 @@ _COLOUR = (
     OpSpec('Color', Pixels(color.color_zoph, _ORDER, colour=True), _ENHANCE),
     OpSpec('Contrast', Pixels(color.contrast, _ORDER, wide=True), _ENHANCE),
     OpSpec('Brightness', Pixels(color.brightness, wide=True), _ENHANCE),
-    OpSpec('Sharpness', Pixels(filters.sharpness_zoph), _ENHANCE),
+    OpSpec('Sharpness', Pixels(color.sharpness_zoph), _ENHANCE),
     OpSpec(
         'Cutout',
         cutout,
@@ -54,11 +53,11 @@ _COLOUR = (
     ),
 )
 _WHOLE_IMAGE = (
-    OpSpec('Rotate_BBox', _ROTATE, _DEGREES, signed=True, moves_boxes=True),
-    OpSpec('TranslateX_BBox', _TRANSLATE_X, _SHIFT, signed=True, moves_boxes=True),
-    OpSpec('TranslateY_BBox', _TRANSLATE_Y, _SHIFT, signed=True, moves_boxes=True),
-    OpSpec('ShearX_BBox', _SHEAR_X, _SHEAR, signed=True, moves_boxes=True),
-    OpSpec('ShearY_BBox', _SHEAR_Y, _SHEAR, signed=True, moves_boxes=True),
+    whole_image('Rotate_BBox', _ROTATE, _DEGREES),
+    whole_image('TranslateX_BBox', _TRANSLATE_X, _SHIFT),
+    whole_image('TranslateY_BBox', _TRANSLATE_Y, _SHIFT),
+    whole_image('ShearX_BBox', _SHEAR_X, _SHEAR),
+    whole_image('ShearY_BBox', _SHEAR_Y, _SHEAR),
 )
 _ONLY_BOXES = (
     OpSpec('Rotate_Only_BBoxes', PerBox(_ROTATE), _DEGREES, signed=True),
@@ -81,9 +80,9 @@ _ONLY_BOXES = (
 _OURS = (
     OpSpec('Identity', identity),
     OpSpec('Invert', Pixels(color.invert, wide=True)),
-    OpSpec('Rotate90_BBox', _ROTATE_90, moves_boxes=True),
-    OpSpec('FlipLR_BBox', _FLIP_LR, moves_boxes=True),
-    OpSpec('FlipUD_BBox', _FLIP_UD, moves_boxes=True),
+    whole_image('Rotate90_BBox', _ROTATE_90),
+    whole_image('FlipLR_BBox', _FLIP_LR),
+    whole_image('FlipUD_BBox', _FLIP_UD),
 )
 DETECTION = (*_COLOUR, *_WHOLE_IMAGE, *_ONLY_BOXES, *_OURS)
 """The 25 operations of Zoph et al. and five more."""

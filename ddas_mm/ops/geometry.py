@@ -85,51 +85,43 @@ def quarter_turn(height: int, width: int) -> Affine:
     return rotation(90, height, width)
 
 
-def translation_x(pixels: float, height: int, width: int) -> Affine:
+def translation_x(pixels: float, _height: int, _width: int) -> Affine:
     """Positive ``pixels`` move the content to the left."""
-    del height, width
     return Affine(1, 0, pixels, 0, 1, 0)
 
 
-def translation_y(pixels: float, height: int, width: int) -> Affine:
+def translation_y(pixels: float, _height: int, _width: int) -> Affine:
     """Positive ``pixels`` move the content up."""
-    del height, width
     return Affine(1, 0, 0, 0, 1, pixels)
 
 
-def shear_x_at_corner(shear: float, height: int, width: int) -> Affine:
+def shear_x_at_corner(shear: float, _height: int, _width: int) -> Affine:
     """``x_in = x + shear * y``: Pillow's pivot, the image's top left corner."""
-    del height, width
     return Affine(1, shear, 0, 0, 1, 0)
 
 
-def shear_y_at_corner(shear: float, height: int, width: int) -> Affine:
+def shear_y_at_corner(shear: float, _height: int, _width: int) -> Affine:
     """``y_in = y + shear * x``: Pillow's pivot, the image's top left corner."""
-    del height, width
     return Affine(1, 0, 0, shear, 1, 0)
 
 
-def shear_x_at_pixel(shear: float, height: int, width: int) -> Affine:
+def shear_x_at_pixel(shear: float, _height: int, _width: int) -> Affine:
     """As :func:`shear_x_at_corner` about the top left pixel's centre (Zoph et al.)."""
-    del height, width
     return Affine(1, shear, -0.5 * shear, 0, 1, 0)
 
 
-def shear_y_at_pixel(shear: float, height: int, width: int) -> Affine:
+def shear_y_at_pixel(shear: float, _height: int, _width: int) -> Affine:
     """As :func:`shear_y_at_corner` about the top left pixel's centre (Zoph et al.)."""
-    del height, width
     return Affine(1, 0, 0, shear, 1, -0.5 * shear)
 
 
-def flip_left_right(height: int, width: int) -> Affine:
+def flip_left_right(_height: int, width: int) -> Affine:
     """Mirror about the vertical middle line."""
-    del height
     return Affine(-1, 0, width, 0, 1, 0)
 
 
-def flip_up_down(height: int, width: int) -> Affine:
+def flip_up_down(height: int, _width: int) -> Affine:
     """Mirror about the horizontal middle line."""
-    del width
     return Affine(1, 0, 0, 0, -1, height)
 
 

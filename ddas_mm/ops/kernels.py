@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class Kernel(Protocol):
     """Turns a sample into another; never writes into its input."""
 
     def __call__(
-        self, sample: Sample, argument: float | None, rng: Rng, constants: Constants
+        self, sample: Sample, argument: float | None, rng: Rng, constants: Constants, /
     ) -> Sample:
         """Apply the operation.
 
@@ -50,11 +50,8 @@ class Kernel(Protocol):
         """
 
 
-def identity(
-    sample: Sample, argument: float | None, rng: Rng, constants: Constants
-) -> Sample:
+def identity(sample: Sample, *_: Any) -> Sample:
     """Return ``sample`` itself."""
-    del argument, rng, constants
     return sample
 
 
@@ -75,14 +72,13 @@ class Pixels:
     wide: bool = False
 
     def __call__(
-        self, sample: Sample, argument: float | None, rng: Rng, constants: Constants
+        self, sample: Sample, argument: float | None, _: Rng, constants: Constants
     ) -> Sample:
         """Transform the image; everything else stays.
 
         Raises:
             ValueError: The image has 16 bits, and the function none.
         """
-        del rng
         image = sample.image
         if image.dtype == np.uint16 and not self.wide:
             raise ValueError(f'{self.function.__name__} is not defined for uint16')
@@ -112,10 +108,9 @@ class Geometry:
     grid: Grid
 
     def __call__(
-        self, sample: Sample, argument: float | None, rng: Rng, constants: Constants
+        self, sample: Sample, argument: float | None, _: Rng, constants: Constants
     ) -> Sample:
         """Move image, boxes, masks and segmentation map by the same matrix."""
-        del rng
         height, width = sample.image.shape[:2]
         arguments = () if argument is None else (argument,)
         affine = self.matrix(*arguments, height, width)

@@ -147,3 +147,12 @@ class OpSpec:
             raise ValueError(f'{self.name} takes a level: expected a number, got None')
         argument = self.level_map(level, constants)
         return -argument if self.signed and rng.random() < 0.5 else argument
+
+
+def whole_image(name: str, kernel: Kernel, level_map: LevelMap | None = None) -> OpSpec:
+    """Return the row of an operation that moves the image with all that lies on it.
+
+    Where it has levels their sign is random.
+    """
+    signed = level_map is not None
+    return OpSpec(name, kernel, level_map, signed=signed, moves_boxes=True)
