@@ -1,11 +1,16 @@
 """The numbers of a table that are settings, not levels."""
 
-import math
-from dataclasses import dataclass
-from numbers import Real
-from typing import Any
+from typing import Annotated, Any, Literal
 
-Colour = int | tuple[int, int, int]
+from msgspec import Meta, Struct
+
+from ddas_mm.errors import check_keys, typed
+
+Grey = Annotated[int, Meta(ge=0, le=255)]
+Colour = Grey | Annotated[tuple[Grey, ...], Meta(min_length=3, max_length=3)]
+Side = Annotated[int, Meta(ge=1)] | Annotated[float, Meta(gt=0, le=1e9)]
+# A number that is whole stays so in policy files.
+Length = Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0, le=1e9)]
 CONSTANT_DEFAULTS: dict[str, dict[str, Any]] = {
     'classification': {
         'fill': 0,  # PIL's default
@@ -29,8 +34,7 @@ CONSTANT_DEFAULTS: dict[str, dict[str, Any]] = {
 """Known constants of each table with their defaults; all pixels are absolute."""
 
 
-@dataclass(frozen=True)
-class Constants:
+class Constants(Struct, frozen=True):
     """Validated constants of one table; made by :func:`resolve_constants`.
 
     Attributes:
@@ -52,32 +56,14 @@ class Constants:
     table: str
     fill: Colour
     seg_fill: int
-    channel_order: str
+    channel_order: Literal['bgr', 'rgb']
     cutout_fill: Colour | None = None
-    reference_side: float | None = None
-    translate_const: float = 0
-    translate_bbox_const: float = 0
-    cutout_const: float = 0
-    cutout_bbox_const: float = 0
-    cutout_max_pad_fraction: float = 0
-
-    def __post_init__(self) -> None:
-        for name in ('fill', 'cutout_fill'):
-            object.__setattr__(self, name, _checked_colour(name, getattr(self, name)))
-        if self.channel_order not in ('bgr', 'rgb'):
-            raise ValueError(
-                f"channel_order must be 'bgr' or 'rgb', but got {self.channel_order!r}"
-            )
-        if self.reference_side is not None and not self.reference_side > 0:
-            raise ValueError(
-                f'reference_side must be positive or None, but got '
-                f'{self.reference_side!r}'
-            )
-        for name in CONSTANT_DEFAULTS[self.table]:
-            if '_const' in name or name == 'cutout_max_pad_fraction':
-                value = getattr(self, name)
-                if not (isinstance(value, Real) and 0 <= float(value) < math.inf):
-                    raise ValueError(f'{name} must be a number >= 0, but got {value!r}')
+    reference_side: Side | None = None
+    translate_const: Length = 0
+    translate_bbox_const: Length = 0
+    cutout_const: Length = 0
+    cutout_bbox_const: Length = 0
+    cutout_max_pad_fraction: Length = 0
 
     @property
     def fill_colour(self) -> tuple[int, int, int]:
@@ -96,9 +82,8 @@ class Constants:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
     def _ordered(self, colour: Colour) -> tuple[int, int, int]:
-        if isinstance(colour, int):
-            return (colour, colour, colour)
-        return colour if self.channel_order == 'rgb' else colour[::-1]
+        red, green, blue = (colour,) * 3 if isinstance(colour, int) else colour
+        return (red, green, blue) if self.channel_order == 'rgb' else (blue, green, red)
 
 
 def resolve_constants(table: str, **constants: Any) -> Constants:
@@ -109,30 +94,14 @@ def resolve_constants(table: str, **constants: Any) -> Constants:
         **constants: Settings that replace defaults; see :class:`Constants`.
 
     Raises:
-        ValueError: Unknown table, unknown name or a value out of range.
+        ValueError: Unknown table, unknown name or a value out of range: SettingError's
+            of the latter two name it.
     """
     if table not in CONSTANT_DEFAULTS:
         raise ValueError(
             f'table must be one of {sorted(CONSTANT_DEFAULTS)}, but got {table!r}'
         )
     known = CONSTANT_DEFAULTS[table]
-    unknown = sorted(set(constants) - set(known))
-    if unknown:
-        raise ValueError(
-            f'constants of table {table!r} are {sorted(known)}, but got {unknown}'
-        )
-    return Constants(table=table, **{**known, **constants})
-
-
-def _checked_colour(name: str, colour: Any) -> Colour | None:
-    if colour is None and name == 'cutout_fill':
-        return None
-    values = colour if isinstance(colour, (tuple, list)) else (colour,)
-    levels = [value for value in values if value in range(256)]
-    if len(levels) not in (1, 3) or len(levels) != len(values):
-        raise ValueError(
-            f'{name} must be one grey level or (red, green, blue) within 0..255, '
-            f'but got {colour!r}'
-        )
-    first, *others = map(int, levels)
-    return (first, others[0], others[1]) if others else first
+    check_keys(f'constants of table {table!r}', constants, known)
+    settings = {'table': table, **known, **constants}
+    return typed(settings, Constants, 'constants', '.')

@@ -1,6 +1,7 @@
 """Settings of the tables."""
 
 import json
+import math
 import pickle
 
 import pytest
@@ -46,17 +47,18 @@ def test_round_trips(table, settings):
 @pytest.mark.parametrize(
     ('table', 'settings', 'message'),
     [
-        ('detection', {'reference_side': 32}, r"but got \['reference_side'\]"),
+        ('detection', {'reference_side': 32}, "unknown key 'reference_side'"),
         ('classification', {'cutout_const': 9}, 'constants of table'),
         ('detektion', {}, "table must be one of .*'detektion'"),
-        ('detection', {'channel_order': 'gbr'}, "channel_order must be 'bgr' or 'rgb'"),
-        ('detection', {'fill': 256}, 'fill must be one grey level'),
-        ('detection', {'fill': (1, 2)}, 'fill must be one grey level'),
-        ('detection', {'fill': None}, 'fill must be one grey level'),
-        ('detection', {'cutout_fill': 0.5}, 'cutout_fill must be one grey level'),
-        ('detection', {'translate_const': -1}, 'translate_const must be a number >= 0'),
-        ('detection', {'cutout_const': 'x'}, 'cutout_const must be a number >= 0'),
-        ('classification', {'reference_side': 0}, 'reference_side must be positive'),
+        ('detection', {'channel_order': 'gbr'}, "constants.channel_order .*'gbr'"),
+        ('detection', {'fill': 256}, 'constants.fill must be int <= 255, but is 256'),
+        ('detection', {'fill': (1, 2)}, 'constants.fill must be list of length >= 3'),
+        ('detection', {'fill': None}, 'constants.fill must be int .* but is None'),
+        ('detection', {'cutout_fill': 0.5}, 'constants.cutout_fill must be int .*0.5'),
+        ('detection', {'translate_const': -1}, 'translate_const must be int >= 0'),
+        ('detection', {'cutout_const': 'x'}, "cutout_const must be int .*but is 'x'"),
+        ('detection', {'cutout_const': math.nan}, 'cutout_const must be .*but is nan'),
+        ('classification', {'reference_side': 0}, 'reference_side must be .*but is 0'),
     ],
 )
 def test_unusable_settings_are_refused(table, settings, message):
