@@ -1,12 +1,12 @@
 """Where policies act: DDASAugment put into the pipelines of a training config."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config
 
-from ddas_mm.config import find_typed, type_name
+from ddas_mm.config import find_typed, type_name, walk
 from ddas_mm.errors import SettingError
 from ddas_mm.outcome.emit import AUGMENT
 
@@ -96,19 +96,8 @@ def mark_training(training: Config) -> Config:
         # train_pipeline, where the config names it so
         if isinstance(value, list) and repr(value) == before:
             config[name] = copy.deepcopy(leaf_of(loader['dataset'])['pipeline'])
-    for holder, key in _switched_pipelines(config.get('custom_hooks') or []):
-        holder[key] = mark_pipeline(holder[key], f'custom_hooks: {key}')
+    for hook in list(walk(config.get('custom_hooks') or [])):
+        for key in ('pipeline', 'switch_pipeline'):
+            if _loads(hook.get(key)):
+                hook[key] = mark_pipeline(hook[key], f'custom_hooks: {key}')
     return config
-
-
-def _switched_pipelines(value: Any) -> Iterator[tuple[Any, str]]:
-    """Yield where hooks hold a pipeline that loads images."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            if key in ('pipeline', 'switch_pipeline') and _loads(item):
-                yield value, key
-            else:
-                yield from _switched_pipelines(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _switched_pipelines(item)

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ddas_mm.config import type_name
+from ddas_mm.config import type_name, walk
 from ddas_mm.derive.augment import Step
 from ddas_mm.errors import SettingError
 from ddas_mm.outcome.emit import AUGMENT
@@ -155,14 +155,9 @@ def _middle_crop(tail: Sequence[Step]) -> list[Step]:
     return [{'type': 'CenterCrop', 'crop_size': (width, height), 'auto_pad': True}]
 
 
-def _types(settings: Any) -> Iterator[str]:
+def _types(step: Step) -> Iterator[str]:
     """Yield the types of a step and of those that it holds."""
-    if isinstance(settings, Mapping):
-        yield type_name(settings)
-        settings = list(settings.values())
-    if isinstance(settings, (list, tuple)):
-        for part in settings:
-            yield from _types(part)
+    return map(type_name, walk(step))
 
 
 def _gives_size_at_random(name: str) -> bool:

@@ -69,36 +69,27 @@ def policy_from_dict(data: Any, source: str = 'policy') -> PolicySchedule:
     """
     check_keys(f'{source}: a policy', data, PolicyFile.__struct_fields__)
     file = typed(data, PolicyFile, source)
-    try:
-        space = SearchSpace(
-            file.table, tuple(file.candidates), file.depth, file.constants
-        )
-    except SettingError as error:
-        raise SettingError(f'{source}: {error}') from None
-    raw = file.total_prob if file.total_prob_raw is None else file.total_prob_raw
-    for name, values in (('total_prob_raw', raw), ('op_probs', file.op_probs)):
-        if len(values) != len(file.total_prob):
-            raise SettingError(
-                f'{source}: {name} has {len(values)} rows, '
-                f'but total_prob has {len(file.total_prob)}'
-            )
     for index, row in enumerate(file.op_probs):
-        if len(row) != len(space):
+        if len(row) != len(file.candidates):
             raise SettingError(
                 f'{source}: op_probs[{index}] has {len(row)} entries, '
-                f'but there are {len(space)} candidates'
+                f'but there are {len(file.candidates)} candidates'
             )
         if abs(sum(row) - 1) > SUM_TOLERANCE:
             raise SettingError(
                 f'{source}: op_probs[{index}] must sum to 1, but sums to {sum(row):.6g}'
             )
-    return PolicySchedule(
-        space,
-        np.array(file.total_prob, np.float64),
-        np.array(raw, np.float64),
-        np.array(file.op_probs, np.float64),
-        file.search,
+    raw = file.total_prob if file.total_prob_raw is None else file.total_prob_raw
+    rows = (
+        np.array(part, np.float64) for part in (file.total_prob, raw, file.op_probs)
     )
+    try:
+        space = SearchSpace(
+            file.table, tuple(file.candidates), file.depth, file.constants
+        )
+        return PolicySchedule(space, *rows, file.search)
+    except SettingError as error:
+        raise SettingError(f'{source}: {error}') from None
 
 
 def read_policy(path: str | os.PathLike[str]) -> PolicySchedule:

@@ -126,12 +126,13 @@ class PolicySchedule:
         rows, width = len(self.total_prob), len(self.space)
         if rows == 0:
             raise SettingError('a policy needs at least one row, but has none')
-        if self.op_probs.shape != (rows, width) or len(self.total_prob_raw) != rows:
-            raise SettingError(
-                f'total_prob, total_prob_raw and op_probs must have {rows} rows and '
-                f'op_probs {width} columns, but they have {rows}, '
-                f'{len(self.total_prob_raw)} rows and shape {self.op_probs.shape}'
-            )
+        for name, shape in (('total_prob_raw', (rows,)), ('op_probs', (rows, width))):
+            found = getattr(self, name).shape
+            if found != shape:
+                raise SettingError(
+                    f'{name} must be of shape {shape}, as total_prob has {rows} rows '
+                    f'and there are {width} candidates, but is of shape {found}'
+                )
 
     def __len__(self) -> int:
         """T, the number of rows."""
