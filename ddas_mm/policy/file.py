@@ -80,14 +80,14 @@ def policy_from_dict(data: Any, source: str = 'policy') -> PolicySchedule:
                 f'{source}: op_probs[{index}] must sum to 1, but sums to {sum(row):.6g}'
             )
     raw = file.total_prob if file.total_prob_raw is None else file.total_prob_raw
-    rows = (
-        np.array(part, np.float64) for part in (file.total_prob, raw, file.op_probs)
+    total_prob, raw_prob, op_probs = (
+        np.array(rows, np.float64) for rows in (file.total_prob, raw, file.op_probs)
     )
     try:
         space = SearchSpace(
             file.table, tuple(file.candidates), file.depth, file.constants
         )
-        return PolicySchedule(space, *rows, file.search)
+        return PolicySchedule(space, total_prob, raw_prob, op_probs, file.search)
     except SettingError as error:
         raise SettingError(f'{source}: {error}') from None
 

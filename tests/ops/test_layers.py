@@ -10,7 +10,7 @@ heavy = 'torch torchvision scipy PIL mmcv mmengine mmdet mmpretrain'.split()
 found = sorted(name for name in heavy if name in sys.modules)
 found += sorted(
     name for name in sys.modules
-    if name.startswith('ddas_mm.') and name.split('.')[1] != 'ops'
+    if name.startswith('ddas_mm.') and name.split('.')[1] not in ('ops', 'errors')
 )
 sys.exit(f'ddas_mm.ops imports {found}' if found else 0)
 """

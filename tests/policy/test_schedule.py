@@ -193,8 +193,11 @@ DAMAGE = {
     'total_prob scalar': (edited('total_prob', value=0.3), 'total_prob must be list'),
     'total_prob empty': (edited('total_prob', value=[]), 'total_prob must be list'),
     'raw': (edited('total_prob_raw', 2, value=7), r'total_prob_raw\[2\].*7'),
-    'raw rows': (edited('total_prob_raw', value=[0.5]), 'total_prob_raw has 1 rows.*5'),
-    'rows': (edited('op_probs', value=[[0.5, 0.5]]), 'op_probs has 1 rows.*5'),
+    'raw rows': (
+        edited('total_prob_raw', value=[0.5]),
+        r'total_prob_raw .*5 rows.*\(1,\)',
+    ),
+    'rows': (edited('op_probs', value=[[0.5, 0.5]]), r'op_probs .*5 rows.*\(1, 2\)'),
     'row short': (edited('op_probs', 3, value=[1.0]), r'op_probs\[3\] has 1 entries'),
     'row long': (
         edited('op_probs', 3, value=[1, 0, 0]),
