@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 import cv2
 import numpy as np
@@ -28,7 +29,6 @@ def bands(height: int, width: int) -> Iterator[slice]:
 
 Row = tuple[float, float, float]
 _FIXED = 16  # fractional bits of Pillow's affine transform
-_BELOW_HALF = np.nextafter(np.float32(0.5), np.float32(0))
 _TIE = 1e-3  # wider than the rounding of float32 coordinates below 8192
 
 
@@ -43,15 +43,8 @@ class PillowGrid:
         fixed: Array = _to_fixed(a) * x + (_to_fixed(b) * y + start)
         return fixed >> _FIXED
 
-    def rough_index(self, row: Row, x: Array, y: Array) -> Array:
-        """:meth:`index` for whole images: as exact, in int32 where that holds it."""
-        small = max(x.size, y.max() + 1) <= 8192
-        dtype = np.int32 if small else np.int64
-        return self.index(row, x.astype(dtype), y.astype(dtype))
-
-    def ties(self, row: Row, steps: Array) -> Array:
+    def ties(self, _row: Row, _steps: Array) -> Array:
         """Return the lines on which the shift of a shear is not constant: none."""
-        del row, steps
         return np.zeros(0, dtype=np.int64)
 
 
@@ -63,16 +56,6 @@ class ZophGrid:
         """Return the input index of output pixels; x and y broadcast, float64."""
         value = self._value(row, x, y).astype(np.float64)
         index: Array = np.trunc(value + np.copysign(0.5, value))
-        return index
-
-    def rough_index(self, row: Row, x: Array, y: Array) -> Array:
-        """:meth:`index` for whole images, int32, as exact."""
-        value = self._value(row, x, y)
-        # Adding one half in float32 would round what lies just below a tie.
-        index: Array = np.floor(value).astype(np.int32)
-        value -= index
-        # Ties go away from zero: -0.5 to -1, outside, where all below it is anyway.
-        index += value > np.where(index < 0, 0.5, _BELOW_HALF)
         return index
 
     def ties(self, row: Row, steps: Array) -> Array:
@@ -97,11 +80,13 @@ def _to_fixed(value: float) -> int:
     return math.floor(value * (1 << _FIXED) + 0.5)
 
 
-_CACHED_PIXELS = 1 << 19  # a table takes 8 bytes a pixel: at most 64 MB are kept
+_CACHED_PIXELS = 1 << 20  # a table takes 4 bytes a pixel: at most 64 MB are kept
+_NONE = np.empty(0)  # of a second map: places are whole numbers
+_SHORT = 8192  # pixels of a side for which 32 bits hold fixed-point numbers
 
 
-def index_table(affine: Affine, grid: Grid, height: int, width: int) -> Array:
-    """(H, W) flat input index of each output pixel; ``H * W`` stands for outside."""
+def place_table(affine: Affine, grid: Grid, height: int, width: int) -> Array:
+    """(H, W, 2) int16: the input's column and row of each output pixel."""
     small = height * width <= _CACHED_PIXELS
     build = _build if small else _build.__wrapped__
     return build(affine, grid, height, width)
@@ -109,40 +94,24 @@ def index_table(affine: Affine, grid: Grid, height: int, width: int) -> Array:
 
 @lru_cache(maxsize=16)
 def _build(affine: Affine, grid: Grid, height: int, width: int) -> Array:
-    index = np.empty((height, width), dtype=np.intp)
-    x = np.arange(width)
+    places = np.empty((height, width, 2), dtype=np.int16)
+    dtype = np.int32 if max(height, width) <= _SHORT else np.int64
+    x, y = np.arange(width, dtype=dtype), np.arange(height, dtype=dtype)[:, None]
     for rows in bands(height, width):
-        y = np.arange(rows.start, rows.stop)[:, None]
-        column = grid.rough_index((affine.a, affine.b, affine.c), x, y)
-        line = grid.rough_index((affine.d, affine.e, affine.f), x, y)
-        # As unsigned numbers, negative ones are too large as well.
-        unsigned = np.dtype(f'u{line.itemsize}')
-        outside = np.greater_equal(column.view(unsigned), width)
-        outside |= np.greater_equal(line.view(unsigned), height)
-        line *= width
-        line += column
-        line[outside] = height * width
-        index[rows] = line
-    return index
+        column = grid.index((affine.a, affine.b, affine.c), x, y[rows])
+        line = grid.index((affine.d, affine.e, affine.f), x, y[rows])
+        places[rows, :, 0] = np.clip(column, -1, width)  # either stands for outside
+        places[rows, :, 1] = np.clip(line, -1, height)
+    return places
 
 
-def look_up(array: Array, index: Array, fill: Fill) -> Array:
-    """Return a new array of the pixels that ``index`` (H, W) points at."""
-    height, width = array.shape[:2]
-    if array.ndim == 2 or not _is_fast(array):
-        flat = array.reshape(height * width, *array.shape[2:])
-        outside = np.full_like(flat[:1], fill)
-        return np.concatenate([flat, outside]).take(index, axis=0)
-    # Four bytes to the pixel, so that one look-up moves all channels.
-    packed = np.empty((height * width + 1, 4), dtype=np.uint8)
-    cv2.cvtColor(array, cv2.COLOR_BGR2BGRA, dst=packed[:-1].reshape(height, width, 4))
-    packed[-1, :3] = fill
-    pixels = packed.view(np.int32)[:, 0]
-    out = np.empty_like(array, order='C')
-    for rows in bands(height, width):
-        moved = pixels.take(index[rows]).view(np.uint8).reshape(-1, width, 4)
-        cv2.cvtColor(moved, cv2.COLOR_BGRA2BGR, dst=out[rows])
-    return out
+def look_up(array: Array, places: Array, fill: Fill) -> Array:
+    """Return a new array of the pixels at ``places`` (H, W, 2), x and y."""
+    # OpenCV knows no larger integers, and takes a single number for the first channel.
+    pixels = array if array.itemsize <= 2 else array.astype(np.int32)
+    colour = (fill,) * 4 if isinstance(fill, int) else fill
+    moved = cv2.remap(pixels, places, _NONE, cv2.INTER_NEAREST, borderValue=colour)
+    return cast(Array, moved.astype(array.dtype, copy=False).reshape(array.shape))
 
 
 def fill_of(image: Array, colour: tuple[int, int, int]) -> Fill:
@@ -274,7 +243,7 @@ def plan_warp(affine: Affine, grid: Grid, height: int, width: int) -> Move:
     """Return the function that moves arrays of ``height`` x ``width`` pixels.
 
     Shifts and shears are copies of slices, quarter turns and flips OpenCV calls,
-    everything else a table of pixel indices. All are exact for the grid; OpenCV's own
+    everything else a table of pixels' places. All are exact for the grid; OpenCV's own
     affine warp is not, it rounds coordinates to 1/1024 pixel.
     """
     a, b, d, e = affine.linear
@@ -287,8 +256,8 @@ def plan_warp(affine: Affine, grid: Grid, height: int, width: int) -> Move:
     if a == 1 and e == 1 and b == 0:
         shear = plan_shear((e, d, affine.f), grid, width, height)
         return lambda array, fill: _transposed(shear(_transposed(array), fill))
-    index = index_table(affine, grid, height, width)
-    return lambda array, fill: look_up(array, index, fill)
+    places = place_table(affine, grid, height, width)
+    return lambda array, fill: look_up(array, places, fill)
 
 
 def _unturned(rows: tuple[Row, Row], grid: Grid, height: int, width: int) -> Move:
@@ -298,20 +267,9 @@ def _unturned(rows: tuple[Row, Row], grid: Grid, height: int, width: int) -> Mov
     return lambda array, fill: place(array, lines, columns, height, width, fill)
 
 
-def _mirrored(rows: tuple[Row, Row], grid: Grid, height: int, width: int) -> Move:
-    del rows, grid, height, width  # always about the middle: nothing leaves
-    return lambda array, _: _flipped(array)
-
-
-def _upended(rows: tuple[Row, Row], grid: Grid, height: int, width: int) -> Move:
-    del rows, grid, height, width
-    return lambda array, _: array[::-1].copy()
-
-
-def _turned(rows: tuple[Row, Row], grid: Grid, height: int, width: int) -> Move:
+def _turned(_rows: tuple[Row, Row], _grid: Grid, height: int, width: int) -> Move:
     # Where height and width differ by an odd number, pixels come to lie on the corners
     # of others; the half goes down and left, as with Pillow's rotate(90).
-    del rows, grid
     shift = (width - height) // 2
     lines = span(np.arange(height) + shift, width)
     columns = span(np.arange(width) - shift, height)
@@ -322,8 +280,9 @@ def _turned(rows: tuple[Row, Row], grid: Grid, height: int, width: int) -> Move:
 
 _TURNS: dict[tuple[float, float, float, float], Callable[..., Move]] = {
     (1, 0, 0, 1): _unturned,
-    (-1, 0, 0, 1): _mirrored,
-    (1, 0, 0, -1): _upended,
+    # always about the middle: nothing leaves
+    (-1, 0, 0, 1): lambda *_: lambda array, _: _flipped(array),
+    (1, 0, 0, -1): lambda *_: lambda array, _: array[::-1].copy(),
     (0, -1, 1, 0): _turned,
 }
 
