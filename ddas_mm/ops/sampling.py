@@ -181,17 +181,18 @@ def plan_shear(row: Row, grid: Grid, height: int, width: int) -> Move:
     ``row`` gives the input column. Lines with the same shift are copied together.
     """
     runs = [*_shifted_lines(row, grid, height, width)]
-    # Copied last, and after the lines were cleared: they replace what went before.
-    ties, tie_runs = _tied_lines(row, grid, height, width)
+    ties = grid.ties(row, np.arange(height))  # whose pixels are looked up one by one
+    places = np.empty((len(ties), width, 2), dtype=np.int16)
+    column = grid.index(row, np.arange(width), ties[:, None])
+    places[..., 0] = np.clip(column, -1, width)
+    places[..., 1] = np.arange(len(ties))[:, None]
 
     def move(array: Array, fill: Fill) -> Array:
         out = filled(array, height, width, fill)
         for lines, target, source in runs:
             out[lines, target] = array[lines, source]
         if len(ties):
-            out[ties] = filled(array, 1, width, fill)
-        for lines, target, source in tie_runs:
-            out[lines, target] = array[lines, source]
+            out[ties] = look_up(array[ties], places, fill)
         return out
 
     return move
@@ -208,35 +209,6 @@ def _shifted_lines(row: Row, grid: Grid, height: int, width: int) -> Iterator[Ru
         if left < right:
             source = slice(left + shift, right + shift)
             yield slice(start, stop), slice(left, right), source
-
-
-def _tied_lines(
-    row: Row, grid: Grid, height: int, width: int
-) -> tuple[Array, list[Run]]:
-    """Cut lines whose shift changes on the way into pieces with one shift each."""
-    ties = grid.ties(row, np.arange(height))
-    if len(ties) == 0:
-        return ties, []
-    x = np.arange(width)
-    index = grid.index(row, x, ties[:, None]).astype(np.int64)
-    inside = (index >= 0) & (index < width)
-    shift = np.where(inside, index - x, width)
-    first = np.ones_like(inside)
-    first[:, 1:] = shift[:, 1:] != shift[:, :-1]
-    line, start = np.nonzero(first)
-    stop = np.append(np.where(line[1:] == line[:-1], start[1:], width), width)
-    pieces = zip(
-        ties[line].tolist(),
-        start.tolist(),
-        stop.tolist(),
-        shift[line, start].tolist(),
-        strict=True,
-    )
-    return ties, [
-        (slice(y, y + 1), slice(left, right), slice(left + move, right + move))
-        for y, left, right, move in pieces
-        if move != width
-    ]
 
 
 def plan_warp(affine: Affine, grid: Grid, height: int, width: int) -> Move:
