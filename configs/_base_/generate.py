@@ -49,6 +49,58 @@ pipeline = [s for s in _base_.train_pipeline if s.type not in {without}]
 {insert}train_dataloader = dict(dataset=dict(pipeline=pipeline))
 custom_hooks = []
 """
+HELD = """\
+The paper's Table 6: {what} in all epochs. Make it first:
+# python tools/analysis_tools/hold_policy.py \\
+#     work_dirs/ddas_wrn40-2_cifar100/policy.json --hold {held} \\
+#     --out work_dirs/ddas_wrn40-2_cifar100/{name}.json"""
+UNIFORM = """\
+Equal probabilities for all candidates and a fixed p_tp: what is left of the method
+# without a search. The paper's Table 5 has p_tp 0.1, 0.35, 0.5, 0.75 and 1:
+# --cfg-options train_dataloader.dataset.pipeline.{place}.policy.total_prob=0.5"""
+RANDAUGMENT = """\
+RandAugment's rule on the operations of Zoph et al.: N (depth) of them on every image,
+# all with level M. N and M are to be tuned:
+# --cfg-options train_dataloader.dataset.pipeline.2.policy.space.levels=[4]"""
+SPACE = 'dict(\n    space=dict({}),\n    total_prob={},\n)'
+POLICIES = {  # baseline -> what stands above it, and the policy in its pipeline
+    **{
+        f'wrn28-10_cifar100_{name}': (
+            HELD.format(what=what, held=held, name=name),
+            repr(f'work_dirs/ddas_wrn40-2_cifar100/{name}.json'),
+        )
+        for name, what, held in (
+            ('last-total-prob', 'p_tp of the last search epoch', 'total_prob'),
+            ('last-op-probs', 'p_o of the last search epoch', 'op_probs'),
+            ('last-row', 'the last row of the policy', 'total_prob op_probs'),
+        )
+    },
+    'wrn28-10_cifar100_uniform': (
+        UNIFORM.format(place=0),
+        SPACE.format(
+            "name='cifar', depth=2, constants=dict(channel_order='rgb')", 0.35
+        ),
+    ),
+    'wrn40-2_cifar10_uniform': (
+        UNIFORM.format(place=1),
+        SPACE.format("name='cifar', depth=2", 0.35),
+    ),
+    **dict.fromkeys(
+        ('retinanet_r50_coco_randaugment', 'retinanet_r101_coco_randaugment'),
+        (RANDAUGMENT, SPACE.format("name='coco', levels=(6,), depth=2", 1.0)),
+    ),
+}
+WITH_POLICY = """\
+# {title}
+_base_ = ['../retrain/{training}.py']
+
+policy = {policy}
+pipeline = [
+    dict(s, policy=policy) if s.type == 'ddas_mm.DDASAugment' else s
+    for s in _base_.train_pipeline
+]
+train_dataloader = dict(dataset=dict(pipeline=pipeline))
+"""
 DDAS = {
     'Name': 'DDAS',
     'Metadata': {
@@ -128,6 +180,10 @@ def main() -> None:
         for method in DATA[data][1] if data in DATA else ():
             name = f'baselines/{training}_{method}.py'
             write(ROOT / name, baseline(training, method))
+    for name, (title, policy) in POLICIES.items():
+        training = name.rpartition('_')[0]
+        text = WITH_POLICY.format(title=title, training=training, policy=policy)
+        write(ROOT / f'baselines/{name}.py', text)
     configs = [p for p in sorted(ROOT.rglob('*.py')) if '_base_' not in p.parts]
     index = {'Collections': [DDAS], 'Models': [entry(path) for path in configs]}
     write(ROOT / 'metafile.yml', json.dumps(index, indent=1) + '\n')  # JSON is YAML
