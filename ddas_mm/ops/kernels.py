@@ -6,17 +6,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ddas_mm.ops import geometry as affines
+from ddas_mm.ops import geometry
 from ddas_mm.ops.constants import Constants
-from ddas_mm.ops.geometry import (
-    Affine,
-    Array,
-    Image,
-    corner_hulls,
-    crop_bounds,
-    warp_boxes,
-    warp_corners,
-)
+from ddas_mm.ops.geometry import Affine, Array, Image, corner_hulls
 from ddas_mm.ops.sample import Polygons, Sample, warp_masks
 from ddas_mm.ops.sampling import Grid, fill_of, paint, plan_warp
 
@@ -117,9 +109,9 @@ class Geometry:
         move = plan_warp(affine, self.grid, height, width)
         seg_map, corners = sample.seg_map, sample.corners
         if corners is None:
-            boxes = warp_boxes(sample.boxes, affine, height, width)
+            boxes = geometry.warp_boxes(sample.boxes, affine, height, width)
         else:
-            corners = warp_corners(corners, affine)
+            corners = geometry.warp_corners(corners, affine)
             boxes = corner_hulls(corners, height, width)
         return Sample(
             image=move(sample.image, fill_of(sample.image, constants.fill_colour)),
@@ -148,7 +140,7 @@ class ScaledTranslation:
         """Shift by ``argument`` pixels, scaled with the image's side."""
         assert argument is not None
         pixels = argument * side_scale(sample.image.shape[self.axis], constants)
-        matrix = (affines.translation_y, affines.translation_x)[self.axis]
+        matrix = (geometry.translation_y, geometry.translation_x)[self.axis]
         return Geometry(matrix, self.grid)(sample, pixels, rng, constants)
 
 
@@ -315,7 +307,7 @@ class _Canvas:
             self.masks[index] = [_shifted(p, left, top) for p in changed.masks[0]]
 
     def _bounds(self, index: int) -> tuple[int, int, int, int]:
-        return crop_bounds(self.sample.boxes[index], *self.image.shape[:2])
+        return geometry.crop_bounds(self.sample.boxes[index], *self.image.shape[:2])
 
 
 def _shifted(points: Array, x: float, y: float) -> Array:

@@ -5,17 +5,9 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
+from ddas_mm.ops import kernels
 from ddas_mm.ops.constants import Constants
-from ddas_mm.ops.kernels import (
-    Kernel,
-    PerBox,
-    Pixels,
-    Rng,
-    box_cutout,
-    cutout,
-    identity,
-    scaled_cutout,
-)
+from ddas_mm.ops.kernels import Kernel, PerBox, Pixels, Rng
 
 Level = int | float
 
@@ -66,7 +58,10 @@ def check_level(level: Any) -> None:
         raise ValueError(f'level must be a finite number >= 0, but got {level!r}')
 
 
-_PAINTERS = (identity, cutout, scaled_cutout, box_cutout)
+_PAINTERS = (
+    *(kernels.identity, kernels.cutout, kernels.scaled_cutout),
+    kernels.box_cutout,
+)
 
 
 @dataclass(frozen=True)
@@ -100,10 +95,13 @@ class OpSpec:
         return self.level_map is not None
 
     @property
+    def _inner(self) -> Kernel:
+        return self.kernel.kernel if isinstance(self.kernel, PerBox) else self.kernel
+
+    @property
     def moves(self) -> bool:
         """Whether what lies on the image may move; of other kernels it is not known."""
-        kernel = self.kernel.kernel if isinstance(self.kernel, PerBox) else self.kernel
-        return not (isinstance(kernel, Pixels) or kernel in _PAINTERS)
+        return not (isinstance(self._inner, Pixels) or self._inner in _PAINTERS)
 
     def lacks(self, channels: int, wide: bool) -> str:
         """Return what an image lacks for this operation to mean something, or ''.
@@ -112,7 +110,7 @@ class OpSpec:
             channels: Of the image.
             wide: Whether it has 16 bits instead of 8.
         """
-        kernel = self.kernel.kernel if isinstance(self.kernel, PerBox) else self.kernel
+        kernel = self._inner
         if not isinstance(kernel, Pixels):
             return ''
         if kernel.colour and channels != 3:
@@ -122,7 +120,7 @@ class OpSpec:
     @property
     def acts_by_box(self) -> bool:
         """Whether it does nothing to an image without boxes."""
-        return isinstance(self.kernel, PerBox) or self.kernel is box_cutout
+        return isinstance(self.kernel, PerBox) or self.kernel is kernels.box_cutout
 
     @property
     def needs_boxes(self) -> bool:

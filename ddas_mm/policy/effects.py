@@ -213,8 +213,6 @@ def effects_to_list(effects: Effects, labels: Sequence[str]) -> list[dict[str, A
             'candidate': label,
             **_numbers(effects, k),
             'shrunk': _value(effects.shrunk[k]),
-        }
-        | {
             'steps_needed': _value(effects.steps_needed[k], 2),
             'thirds': [_numbers(third, k) for third in effects.thirds],
         }

@@ -11,7 +11,6 @@ from torch import Tensor
 from ddas_mm.errors import SettingError, check_all, check_number
 from ddas_mm.policy.estimator import mixture_weights, policy_loss, sequence_probs
 
-STATE = ('step', 'exp_avg', 'exp_avg_sq')
 EPSILON = 1e-8
 
 
@@ -31,9 +30,9 @@ class MaskedAdam:
 
     def __init__(self, param: Tensor, lr: float, betas: tuple[float, float]) -> None:
         self.param, self.lr, self.betas = param, lr, betas
-        self.step_count = param.detach().new_zeros(())
-        self.exp_avg = torch.zeros_like(param.detach())
-        self.exp_avg_sq = torch.zeros_like(self.exp_avg)
+        zero = torch.zeros_like(param.detach())
+        self.state = {'step': zero.new_zeros(())}
+        self.state |= {'exp_avg': zero, 'exp_avg_sq': zero.clone()}
 
     @torch.no_grad()
     def step(self, where: Tensor) -> None:
@@ -44,28 +43,27 @@ class MaskedAdam:
         """
         assert self.param.grad is not None
         beta1, beta2 = self.betas
-        count = self.step_count + 1
-        mean = self.exp_avg.lerp(self.param.grad, 1 - beta1)
-        square = beta2 * self.exp_avg_sq + (1 - beta2) * self.param.grad**2
+        before, exp_avg, exp_avg_sq = self.state.values()
+        count = before + 1
+        mean = exp_avg.lerp(self.param.grad, 1 - beta1)
+        square = beta2 * exp_avg_sq + (1 - beta2) * self.param.grad**2
         size = self.lr / (1 - beta1**count)
         change = size * mean / ((square / (1 - beta2**count)).sqrt() + EPSILON)
         for old, new in (
-            (self.step_count, count),
-            (self.exp_avg, mean),
-            (self.exp_avg_sq, square),
+            (before, count),
+            (exp_avg, mean),
+            (exp_avg_sq, square),
             (self.param, self.param - change),
         ):
             old.copy_(torch.where(where, new, old))
 
     def state_dict(self) -> dict[str, Any]:
         """Return copies of the moments and of the count of steps."""
-        values = self.step_count, self.exp_avg, self.exp_avg_sq
-        return {k: v.clone() for k, v in zip(STATE, values, strict=True)}
+        return {name: value.clone() for name, value in self.state.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up a state of :meth:`state_dict`."""
-        values = self.step_count, self.exp_avg, self.exp_avg_sq
-        for name, value in zip(STATE, values, strict=True):
+        for name, value in self.state.items():
             value.copy_(state[name])
 
 

@@ -52,9 +52,7 @@ def describe(dataset: Any, name: str) -> str:
     missing = [one for label, one in enumerate(classes) if label not in counts]
     told += f' with {counts.total()} instances of {len(counts)} classes'
     if missing:
-        told += f'; without any instance: {", ".join(missing[:MOST_NAMES])}'
-    if len(missing) > MOST_NAMES:
-        told += f' and {len(missing) - MOST_NAMES} more'
+        told += f'; without any instance: {some(missing, MOST_NAMES)}'
     return told
 
 

@@ -37,7 +37,7 @@ def test_images_without_any_instance_are_refused(infos):
 def test_labels_of_images_count_too_one_or_several():
     part = Part([{'gt_label': 0}, {'gt_label': [0, 2]}], tuple('abcd'))
     assert describe(part, 'X') == (
-        'X has 2 images with 3 instances of 2 classes; without any instance: b, d'
+        'X has 2 images with 3 instances of 2 classes; without any instance: b; d'
     )
 
 
@@ -48,5 +48,5 @@ def test_data_without_labels_has_images_alone():
 def test_many_classes_are_told_in_short():
     names = [f'class{i}' for i in range(1000)]
     told = describe(Part([boxes(999)], names), 'X')
-    assert told.endswith('class28, class29 and 969 more')
+    assert told.endswith('class28; class29; and 969 more')
     assert len(told) < 500
