@@ -7,11 +7,16 @@ policies. It grows with their root, by which it is brought to equal time. Second
 step are processor time of one thread, the settings taking turns, so that other work on
 the machine matters little. Results are JSON lines; what is there is not measured again.
 
+With --null no candidate has an effect, and searches begin at an untrained network: how
+often does one say "helps" or "harms" all the same?
+
 Examples:
   python benchmarks/benchmark_evidence.py configs/ddas_wrn10-1_cifar10_sanity.py \
       --data-root data/cifar10 --settings 32,3,256 32,3,32 16,7,64
   python benchmarks/benchmark_evidence.py configs/ddas_retinanet_r18_digits_sanity.py \
       --settings 4,3,4 8,3,16 --smoke
+  python benchmarks/benchmark_evidence.py configs/ddas_wrn10-1_cifar10_sanity.py \
+      --data-root data/cifar10 --settings 16,7,32 --null --seeds $(seq 0 39)
 """
 
 from __future__ import annotations
@@ -35,11 +40,25 @@ import torch
 
 from ddas_mm.cli.parser import ToolParser
 from ddas_mm.cli.run import add_common_arguments, build_runner, load_config, run_tool
+from ddas_mm.policy import estimate_effects
+from ddas_mm.policy.effects import UNKNOWN, doubts, effects_to_list
 from ddas_mm.search.gradients import compute_loss
 from ddas_mm.search.loop import DDASLoop
 
 TRAINING, WARM_UP = 300, 30  # steps before the search; of them at rising rates
 ROUNDS, TIMED = 5, 2  # of timing; steps in each
+# Views are flipped and shifted by chance behind the candidate, which so changes nothing
+# (a shift by a pixel next to nothing); Identity is not exactly zero either.
+CHANCE = (
+    {'type': 'RandomCrop', 'crop_size': 32, 'padding': 4},
+    {'type': 'RandomFlip', 'prob': 0.5, 'direction': 'horizontal'},
+    {'type': 'RandomFlip', 'prob': 0.5, 'direction': 'vertical'},
+)
+NULL = {
+    'table': 'classification',
+    'ops': ('Identity', 'FlipLR', 'FlipUD', 'TranslateX', 'TranslateY'),
+    'levels': (1, 1.5),  # both are one pixel
+}
 
 
 class Search:
@@ -54,6 +73,8 @@ class Search:
     def __init__(self, args: argparse.Namespace, setting: str, seed: int) -> None:
         batch, policies, val_batch, self.reuse = _numbers(setting)
         config = load_config(args)
+        if args.null:
+            _make_null(config)
         optimizer = config.optim_wrapper.optimizer
         optimizer.lr *= batch / config.train_dataloader.batch_size
         config.train_dataloader.batch_size = batch
@@ -63,12 +84,10 @@ class Search:
         config.log_level = 'ERROR'
         with redirect_stdout(None):
             self.loop = _ready_loop(config)
-        self.planted = self.loop.space.labels.index(config.planted)
+        self.planted = config.planted
         self.lr = optimizer.lr
         self.batches = self._batches()
-        self.policies: list[Any] = []
-        self.alignments: list[Any] = []
-        self._watch()
+        self._reuse_gradient()
 
     def _batches(self) -> Iterator[tuple[Any, Any]]:
         val = iter(self.loop.val_loader)
@@ -79,15 +98,9 @@ class Search:
                 again = next(number) % self.reuse
                 yield data, (None if again else next(val))
 
-    def _watch(self) -> None:
-        policy, gradients = self.loop.policy, self.loop.gradients
-        step, compute = policy.step, gradients._compute
-        kept = torch.empty_like(gradients.val_grad)
-
-        def recorded(alignments: Any, policies: Any, base_lr: float) -> None:
-            self.alignments.append(alignments.tolist())
-            self.policies.append(policies.tolist())
-            step(alignments, policies, base_lr)
+    def _reuse_gradient(self) -> None:
+        gradients = self.loop.gradients
+        compute, kept = gradients._compute, torch.empty_like(gradients.val_grad)
 
         def reused(batch: Any, flat: Any, parts: Any) -> Any:
             if batch is None:
@@ -97,7 +110,7 @@ class Search:
                 kept.copy_(flat)
             return losses
 
-        policy.step, gradients._compute = recorded, reused
+        gradients._compute = reused
 
     def train(self) -> None:
         """Train the network without policies."""
@@ -118,15 +131,32 @@ class Search:
         self.loop.step_log.read()
 
     def result(self) -> dict[str, Any]:
-        """Return z and rank of the planted candidate, and its p_o over the next's."""
-        z = evidence(self.policies, self.alignments, len(self.loop.space))
-        probs = self.loop.policy.op_probs.detach().numpy()
-        return {
-            'steps': len(self.policies),
-            'z': z[self.planted],
-            'rank': int((z > z[self.planted]).sum()) + 1,
-            'ratio': probs[self.planted] / np.delete(probs, self.planted).max(),
+        """Return what is told apart; z and rank of the planted candidate, its p_o."""
+        history, labels = self.loop.step_log.history, self.loop.space.labels
+        facts = {**history, 'num_candidates': len(labels)}
+        effects = effects_to_list(estimate_effects(**facts), labels)
+        found: dict[str, Any] = {
+            'steps': len(history['policies']),
+            'told': {
+                e['candidate']: e['verdict'] for e in effects if e['verdict'] != UNKNOWN
+            },
+            'doubts': doubts(effects),
         }
+        if self.planted in labels:
+            place, z = labels.index(self.planted), evidence(**facts)
+            probs = self.loop.policy.op_probs.detach().numpy()
+            found['z'] = z[place]
+            found['rank'] = int((z > z[place]).sum()) + 1
+            found['ratio'] = probs[place] / np.delete(probs, place).max()
+        return found
+
+
+def _make_null(config: Any) -> None:
+    loader, search = config.train_dataloader, config.train_cfg
+    loading, augment, packing = loader.dataset.pipeline
+    loader.dataset.pipeline = [loading, augment, *CHANCE, packing]
+    search.space = {**NULL, 'depth': search.space.get('depth', 2)}
+    search.policy_dataloader.dataset.pipeline = [loading, packing]
 
 
 def _numbers(setting: str) -> list[int]:
@@ -154,12 +184,11 @@ def evidence(policies: Any, alignments: Any, num_candidates: int) -> Any:
         alignments: (T, L) ``d_l``.
         num_candidates: K.
     """
-    alignments = np.array(alignments)
     size = np.abs(alignments).mean(axis=1, keepdims=True)
     effects = np.divide(
         -alignments, size, out=np.zeros_like(alignments), where=size > 0
     )
-    drawn = np.array(policies) == np.arange(num_candidates)  # (T, L, K)
+    drawn = policies == np.arange(num_candidates)  # (T, L, K)
     sums = np.einsum('tlk,tl->tk', drawn, effects)
     root = np.sqrt((sums**2).sum(axis=0))
     return sums.sum(axis=0) / np.where(root > 0, root, np.inf)
@@ -198,6 +227,7 @@ def main() -> None:
     add('--seeds', nargs='*', type=int, default=list(range(5)), help='none: time alone')
     add('--steps', type=int, default=100, help='of each search')
     add('--out', type=Path, default=Path('work_dirs/evidence.jsonl'))
+    add('--null', action='store_true', help='none has an effect (CIFAR-10)')
     add('--smoke', action='store_true', help='one search of a few steps each')
     args = parser.parse_args()
     if args.smoke:
@@ -212,7 +242,7 @@ def measure(args: argparse.Namespace) -> None:
     args.out.parent.mkdir(parents=True, exist_ok=True)
     lines = args.out.read_text().splitlines() if args.out.is_file() else []
     done = [json.loads(line) for line in lines]
-    name = Path(args.config).stem
+    name = Path(args.config).stem + ('_null' if args.null else '')
 
     def add_line(**values: Any) -> None:
         done.append({'config': name, **values})
@@ -234,19 +264,22 @@ def measure(args: argparse.Namespace) -> None:
             if known(kind='search', **facts):
                 continue
             search = Search(args, setting, seed)
-            search.loop.runner.model.load_state_dict(trained(args, seed))
+            if not args.null:
+                search.loop.runner.model.load_state_dict(trained(args, seed))
             search.run(args.steps)
             add_line(kind='search', **facts, **search.result())
-            print(name, facts, search.result(), flush=True)
+            print(done[-1], flush=True)
     for setting in everything:
         step = known(kind='time', setting=setting)[0]['step']
         found = known(kind='search', setting=setting)
-        minute = [line['z'] * (60 / line['steps'] / step) ** 0.5 for line in found]
+        told = sum(bool(line['told']) for line in found)
+        control = sum('Identity' in str(line['doubts']) for line in found)
+        cells = [name, setting, f'{step:.3f}', len(found), told, control]
+        minute = [r['z'] * (60 / r['steps'] / step) ** 0.5 for r in found if 'z' in r]
         if minute:
-            print(
-                f'| {name} | {setting} | {step:.3f} | {statistics.mean(minute):.2f} | '
-                f'{min(minute):.2f} to {max(minute):.2f} | {len(minute)} |'
-            )
+            cells.append(f'{statistics.mean(minute):.2f}')
+            cells.append(f'{min(minute):.2f} to {max(minute):.2f}')
+        print(f'| {" | ".join(map(str, cells))} |')
 
 
 if __name__ == '__main__':
