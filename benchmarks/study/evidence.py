@@ -194,14 +194,7 @@ def _draw_cameras(
 
 
 def _found(results: list[Result]) -> str:
-    head = [
-        'images',
-        'seed',
-        'p_tp',
-        'entropy / log K',
-        'most probable',
-        'helps, harms',
-    ]
+    head = ['search', 'seed', 'p_tp', 'entropy / log K', 'most probable', 'helps, harms']
     rows = [head]
     for r in results:
         if r['kind'].endswith('search'):
@@ -209,7 +202,8 @@ def _found(results: list[Result]) -> str:
             top = (f'{r["candidates"][k]} {r["op_probs"][k]:.2f}' for k in order)
             share = r['entropy'][-1] / np.log(len(r['candidates']))
             told = Counter(effect['verdict'] for effect in r['effects'])
-            row = [str(r['tags'].get('images', '')), str(r['seed'])]
+            what = (r['tags'].get(key) for key in ('shift', 'images'))
+            row = [', '.join(str(word) for word in what if word), str(r['seed'])]
             row += [f'{r["total_prob"][-1]:.2f}', f'{share:.3f}', ', '.join(top)]
             rows.append(
                 [*row, f'{told["helps"]}, {told["harms"]} of {len(r["effects"])}']
@@ -218,35 +212,51 @@ def _found(results: list[Result]) -> str:
 
 
 def shift_bench(results: list[Result], picture: Path) -> str:
-    """Part C: a table of shifts and methods."""
+    """Part C: a table of methods and shifts, and differences over the shifts."""
     trainings = [r for r in results if r['kind'] == 'train']
     groups = grouped(trainings, lambda r: (r['tags']['images'], r['tags']['method']))
-    columns = list(groups)
-    rows = [['images, method', *SHIFTS, 'mean of the shifts']]
-    means: dict[Any, list[float]] = {}
-    for column in columns:
-        found = grouped(groups[column], lambda r: r['tags']['shift'])
-        cells, numbers = [], []
-        for shift in SHIFTS:
-            values = list(by_seed(found.get(shift, []), 'accuracy').values())
-            numbers.append(float(np.mean(values)) if values else np.nan)
-            cells.append(f'{numbers[-1]:.1f}' if values else '')
-        means[column] = numbers
-        images, method = column
-        name = f'{images}: {method}' if images else method
-        whole = '' if np.isnan(numbers).any() else f'{np.mean(numbers):.1f}'
-        rows.append([name, *cells, whole])
+    found = {
+        column: {
+            shift: float(np.mean(list(by_seed(runs, 'accuracy').values())))
+            for shift, runs in grouped(group, lambda r: r['tags']['shift']).items()
+        }
+        for column, group in groups.items()
+    }
+    names = {
+        (images, method): f'{method} ({images})' if images else method
+        for images, method in found
+    }
+    there = [s for s in SHIFTS if all(s in values for values in found.values())]
+    rows = [['method', *there, 'mean']]
+    for column, values in found.items():
+        mean = np.mean([values[shift] for shift in there])
+        cells = (f'{values[shift]:.1f}' for shift in there)
+        rows.append([names[column], *cells, f'{mean:.1f}'])
+    gains = [['difference', *there, 'mean of the shifts']]
+    for images in sorted({images for images, _ in found} - {0}):
+        ours = images, 'DDAS learned'
+        for other in [(images, 'DDAS helpful'), (images, 'trained on them')] + [
+            (0, method) for method in ('TA, own operations', 'uniform', 'none')
+        ]:
+            if ours in found and other in found:
+                each = [found[ours][s] - found[other][s] for s in there]
+                name = f'{names[ours]} minus {names[other]}'
+                cells = [f'{gain:+.1f}' for gain in each]
+                gains.append([name, *cells, interval(each, 1, '+')])
     figure, axes = new_figure(9, 4.4)
-    for column, numbers in means.items():
+    for column, values in found.items():
         style = '-' if 'DDAS' in column[1] else ':'
-        name = f'{column[0]}: {column[1]}' if column[0] else column[1]
-        axes.plot(numbers, style, marker='o', markersize=3, label=name)
-    axes.set_xticks(range(len(SHIFTS)), list(SHIFTS), rotation=20)
+        numbers = [values[shift] for shift in there]
+        axes.plot(numbers, style, marker='o', markersize=3, label=names[column])
+    axes.set_xticks(range(len(there)), there, rotation=20)
     axes.set_ylabel('accuracy on shifted test images, %')
     figure.legend(frameon=False, fontsize=7, loc='outside right upper')
     figure.savefig(picture)
     seeds = len({r['seed'] for r in trainings})
-    return f'{table(rows)}\nMeans of {seeds} seeds. {cost(results)}'
+    once = list({r['name']: r for r in results}.values())
+    return (
+        f'{table(rows)}\nSeeds: {seeds}.\n\n{table(gains)}\n{_found(results)}{cost(once)}'
+    )
 
 
 def instruments(results: list[Result]) -> dict[str, dict[str, list[float]]]:
