@@ -9,8 +9,9 @@ import torch
 from mmcv.transforms import BaseTransform
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
+from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseDataPreprocessor, BaseModel
-from mmengine.registry import DATASETS, MODELS, TRANSFORMS
+from mmengine.registry import DATASETS, METRICS, MODELS, TRANSFORMS
 from mmengine.runner import Runner
 from torch import nn
 
@@ -61,6 +62,12 @@ class ToyFlip(BaseTransform):
 
 
 @TRANSFORMS.register_module()
+class ToyInvert(BaseTransform):
+    def transform(self, results: dict) -> dict:
+        return {**results, 'img': 255 - results['img']}
+
+
+@TRANSFORMS.register_module()
 class ToyPack(BaseTransform):
     def transform(self, results: dict) -> dict:
         image = torch.from_numpy(np.array(results['img'])).permute(2, 0, 1)
@@ -82,6 +89,36 @@ class ToyModel(BaseModel):
     def forward(self, inputs, labels, mode='tensor'):
         x = inputs.to(self.head.weight) / 255
         x = torch.tanh(self.norm(self.conv(x))).flatten(1)
+        return {'loss': nn.functional.cross_entropy(self.head(x), labels)}
+
+
+@METRICS.register_module()
+class ToyAccuracy(BaseMetric):
+    def process(self, data_batch, data_samples):
+        self.results += data_samples
+
+    def compute_metrics(self, results):
+        right = np.mean([found == label for found, label in results])
+        return {'accuracy/top1': 100 * right, 'first': results[0][0]}
+
+
+@MODELS.register_module()
+class ToyClassifier(ToyModel):
+    """Predicts, keeps what is no part of its state, and draws."""
+
+    def __init__(self, drop: float = 0.5) -> None:
+        super().__init__()
+        self.seen, self.drop = [], drop
+
+    def forward(self, inputs, labels, mode='tensor'):
+        if mode == 'loss':
+            self.seen.append(inputs.clone())
+        x = inputs.to(self.head.weight) / 255
+        x = nn.functional.dropout(x, self.drop, self.training)
+        x = torch.tanh(self.norm(self.conv(x))).flatten(1)
+        if mode == 'predict':
+            found = self.head(x).argmax(1).tolist()
+            return list(zip(found, labels.tolist(), strict=True))
         return {'loss': nn.functional.cross_entropy(self.head(x), labels)}
 
 
@@ -128,6 +165,26 @@ def search_config(work_dir: Path, **changes) -> Config:
             log_level='WARNING',
         )
     )
+    config.merge_from_dict(changes)
+    return config
+
+
+def training_config(work_dir: Path, **changes) -> Config:
+    """The config of a training that is evaluated on images of its own."""
+    config = search_config(work_dir)
+    config.model = dict(type='ToyClassifier')
+    config.train_cfg = dict(by_epoch=True, max_epochs=8)
+    config.custom_hooks = []
+    del config.train_dataloader.dataset.pipeline[0]
+    val = dict(type='ToyDataset', seed=5, size=20, pipeline=[dict(type='ToyPack')])
+    config.val_dataloader = dict(
+        batch_size=8,
+        num_workers=0,
+        collate_fn=dict(type='default_collate'),
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        dataset=val,
+    )
+    config.val_cfg, config.val_evaluator = dict(), dict(type='ToyAccuracy')
     config.merge_from_dict(changes)
     return config
 

@@ -87,7 +87,7 @@ class Run:
         work_dir = ('--work-dir', str(self.folder))  # arguments may name another
         words = [*launch_words(self, tool), *work_dir, *arguments, *self.options]
         path = self.folder / f'{tool}.log'
-        with path.open('a') as log, stoppable(_again):
+        with path.open('a') as log, stoppable(again):
             code = _finish(subprocess.Popen(words, stdout=log, stderr=log))
         if code != 0:
             tail = path.read_text(errors='replace').splitlines()[-LOG_TAIL:]
@@ -106,7 +106,7 @@ def _finish(process: subprocess.Popen) -> int:
         process.wait()
 
 
-def _again() -> str:
+def again() -> str:
     """Return what a tool of several runs says when it is stopped."""
     command = shlex.join(sys.orig_argv)
     return f'what is done is kept; the same command goes on:\n  {command}'

@@ -10,6 +10,11 @@ from mmengine.config import Config
 from mmengine.model import is_model_wrapper
 
 from ddas_mm.cli.derive import is_search
+from ddas_mm.cli.finetuning import (
+    add_finetune_arguments,
+    finetune_options,
+    rank_by_metric,
+)
 from ddas_mm.cli.parser import ToolParser, aligned, track
 from ddas_mm.cli.run import add_common_arguments, build_runner, load_config
 from ddas_mm.derive.plan import AUTO
@@ -47,6 +52,8 @@ def rank_augmentations() -> None:
           work_dirs/run/epoch_12.pth --space coco --emit-space space.py
       python tools/analysis_tools/rank_augmentations.py my_search_config.py \
           trained_on_S_train.pth --num-images 1000
+      python tools/analysis_tools/rank_augmentations.py my_training_config.py \
+          work_dirs/run/epoch_12.pth --finetune --emit-space space.py
 
     The checkpoint must not have been trained on S_val: of a training that is what
     val_dataloader holds, else the S_val of the search config.
@@ -69,9 +76,14 @@ def rank_augmentations() -> None:
     )
     add('--seed', type=int, default=0, help='seed of all randomness (default: 0)')
     add('--emit-space', type=Path, metavar='FILE', help='the space for what may help')
+    add_finetune_arguments(parser)
     args = parser.parse_args()
+    by_metric = finetune_options(args)
     check_integer('--num-images', args.num_images, 2)
     config = load_config(args)
+    if by_metric:
+        rank_by_metric(config, args)
+        return
     folder = Path(config.work_dir)
     config = _search_config(config, args.space)
     config.randomness = {'seed': args.seed}

@@ -8,13 +8,21 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ddas_mm.config import type_name
+from ddas_mm.config import find_dicts, type_name
 from ddas_mm.derive.augment import Step, leaf_of, mark_training
 from ddas_mm.derive.data import evaluation_pipeline
 from ddas_mm.derive.plan import fitted_plan
 from ddas_mm.derive.schedule import PAPER
 from ddas_mm.derive.search import derive_search
 from ddas_mm.errors import SettingError
+from ddas_mm.outcome.emit import AUGMENT
+from ddas_mm.policy import PolicySchedule, policy_to_dict
+
+# MMEngine's own, all of which a training may do without.
+DEFAULT_HOOKS = (
+    *('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler'),
+    'checkpoint',
+)
 
 
 def derive_ranking(training: Config, space: str) -> Config:
@@ -54,6 +62,28 @@ def derive_ranking(training: Config, space: str) -> Config:
     search.train_cfg.policy_dataloader = {'batch_size': 1, 'dataset': own}
     search.train_cfg.proxy = {}
     return search
+
+
+def derive_finetuning(training: Config, schedule: PolicySchedule) -> Config:
+    """Return a training with a policy in its pipeline, for its data and evaluation.
+
+    Hooks are left out: they belong to a whole training, as an average of weights does.
+
+    Args:
+        training: The training config; left as it is.
+        schedule: The policy.
+    """
+    config = mark_training(training)
+    for step in find_dicts(config.train_dataloader, AUGMENT):
+        step['policy'] = policy_to_dict(schedule)
+    loader = config.train_dataloader
+    loader.persistent_workers = loader.get('num_workers', 0) > 0
+    config.default_hooks = dict.fromkeys(DEFAULT_HOOKS)
+    for name in ('custom_hooks', 'param_scheduler', 'visualizer', 'vis_backends'):
+        config[name] = None
+    for part in ('dataloader', 'cfg', 'evaluator'):
+        config[f'test_{part}'] = None
+    return config
 
 
 def _with_pipeline(

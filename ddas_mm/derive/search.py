@@ -58,7 +58,7 @@ def derive_search(marked: Config, plan: SearchPlan, retrain: str) -> Config:
     """
     changes = [plan.why] if plan.why else []
     config = copy.deepcopy(marked)
-    length = _training_length(marked)
+    length = training_length(marked)
     loader = config.train_dataloader
     loader.dataset = search_dataset(marked, changes)
     _fit_loader(loader, changes)
@@ -87,7 +87,12 @@ def derive_search(marked: Config, plan: SearchPlan, retrain: str) -> Config:
     return config
 
 
-def _training_length(config: Config) -> dict[str, int]:
+def training_length(config: Config) -> dict[str, int]:
+    """Return ``max_epochs`` or ``max_iters`` of a training, by its name.
+
+    Raises:
+        SettingError: If it has neither.
+    """
     train = config.get('train_cfg') or {}
     for key in ('max_epochs', 'max_iters'):
         if train.get(key):

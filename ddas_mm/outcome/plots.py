@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ddas_mm.policy import PolicySchedule
-from ddas_mm.policy.effects import HARMS, HELPS, UNKNOWN
+from ddas_mm.policy.effects import HARMS, HELPS, ROUNDING, UNKNOWN
 
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
@@ -175,13 +175,16 @@ STYLES = {HELPS: (COLOURS[0], 'o'), HARMS: (COLOURS[1], 's'), UNKNOWN: ('0.5', '
 ROW, REST = 0.21, 0.75  # inches: of one candidate, and of the axis
 
 
-def draw_effects(axes: Axes, effects: Sequence[Mapping[str, Any]]) -> None:
+def draw_effects(
+    axes: Axes, effects: Sequence[Mapping[str, Any]], what: str = 'effect'
+) -> None:
     """Draw a forest plot: a row per candidate, the most helpful on top.
 
     Args:
         axes: Where to draw.
         effects: ``search.effects`` of a policy file. One without an interval yet has
             a row without a mark.
+        what: What the horizontal axis shows.
     """
     ranked = sorted(effects, key=lambda e: e['effect'])
     known = [(i, e) for i, e in enumerate(ranked) if e['low'] is not None]
@@ -196,16 +199,25 @@ def draw_effects(axes: Axes, effects: Sequence[Mapping[str, Any]]) -> None:
             axes.plot(middle, places, marker, color=colour, label=verdict)
     axes.axvline(0, color='0.5', linewidth=0.8, linestyle='--')
     # An interval of few draws may go beyond: it would leave no room for the others.
-    far = max([abs(e['effect']) + 2 * e['std_error'] for _, e in known], default=1.0)
+    far = max([abs(e['effect']) + 2 * e['std_error'] for _, e in known], default=0)
+    far = far if far > ROUNDING else 1.0
     axes.set_xlim(-far, far)
     axes.set_ylim(-0.7, len(ranked) - 0.3)
     axes.set_yticks(range(len(ranked)), [e['candidate'] for e in ranked], fontsize=10)
     axes.spines[['top', 'right', 'left']].set_visible(False)
     axes.tick_params(axis='y', length=0)
-    axes.set_xlabel('harms   ◀   effect   ▶   helps')
+    axes.set_xlabel(f'harms   ◀   {what}   ▶   helps')
 
 
 def effects_svg(effects: Sequence[Mapping[str, Any]]) -> str:
     """Return the forest plot for a page."""
     size = 5, REST + ROW * len(effects)
     return page_svg(partial(draw_effects, effects=effects), size)
+
+
+def save_effects(effects: Sequence[Mapping[str, Any]], what: str, path: Path) -> None:
+    """Draw the forest plot into a PNG."""
+    size = 6, REST + ROW * len(effects)
+    figure = Figure(figsize=size, dpi=120, layout='constrained')
+    draw_effects(figure.add_subplot(), effects, what)
+    figure.savefig(path)

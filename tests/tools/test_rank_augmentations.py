@@ -6,9 +6,12 @@ import sys
 
 import pytest
 import torch
+from mmengine.runner import Runner
 
 from ddas_mm.augment.candidates import build_space
+from ddas_mm.cli import finetuning
 from ddas_mm.derive.ranking import derive_ranking
+from ddas_mm.ops import SPACES
 from tests import toy
 from tests.told import lighten, told
 from tools.analysis_tools import rank_augmentations
@@ -30,22 +33,13 @@ def search(tmp_path):
 
 def training(folder, **changes):
     """The file of a training config, evaluated on data of its own."""
-    config = toy.search_config(folder)
+    config = toy.training_config(folder, **changes)
     config.custom_imports = dict(imports=['tests.toy'])
-    config.train_cfg = dict(by_epoch=True, max_epochs=1)
-    config.custom_hooks = []
-    del config.train_dataloader.dataset.pipeline[0]
     config.train_dataloader.batch_size = 1
     config.train_dataloader.dataset.indices = 12
-    config.val_dataloader = dict(
-        batch_size=2,
-        dataset=dict(
-            type='ToyDataset', seed=5, size=20, pipeline=[dict(type='ToyPack')]
-        ),
-    )
-    config.val_cfg, config.val_evaluator = dict(), dict(type='DumpResults')
-    config.merge_from_dict(changes)
     config.dump(folder / 'training.py')
+    torch.manual_seed(0)
+    torch.save(toy.ToyClassifier().state_dict(), folder / 'net.pth')
     return folder / 'training.py', config
 
 
@@ -94,7 +88,6 @@ def test_training_is_ranked_on_what_it_is_evaluated_on(tmp_path, monkeypatch, ca
     derived = derive_ranking(config, 'cifar')
     val = derived.train_cfg.policy_dataloader.dataset
     assert (val.seed, val.size, val['indices']) == (5, 20, None)
-    torch.save(toy.ToyModel().state_dict(), tmp_path / 'net.pth')
     found, printed = run(monkeypatch, capsys, path)  # images of 8 x 8 pixels
     assert len(found['candidates']) == 51
     assert '--space cifar, as the pipeline loads classes on images of' in printed
@@ -120,3 +113,138 @@ def test_wrong_arguments_of_a_search_are_told(search, monkeypatch, capsys):
     torch.save({'head.bias': torch.zeros(3)}, net)
     own = '--cfg-options', 'experiment_name=another'  # MMEngine keeps one per name
     assert 'does not fit the model of the config' in said(net, *own)
+
+
+# --finetune
+
+METRIC = 'accuracy/top1'
+FEW = 'train_cfg.max_epochs=2', 'train_dataloader.batch_size=4'
+
+
+def finetune(monkeypatch, capsys, config, *options, checkpoint='net.pth'):
+    """Run it, with 5 of the 17 operations; return its record and what is printed."""
+    lighten(monkeypatch)
+    space = SPACES['cifar'] | dict(ops=('Identity', 'Invert', 'Rotate', 'Cutout'))
+    monkeypatch.setitem(SPACES, 'cifar', space)
+    folder = config.parent
+    words = ['rank', str(config), str(folder / checkpoint), '--finetune']
+    words += ['--work-dir', str(folder / 'ranked'), *options]
+    monkeypatch.setattr(sys, 'argv', [*words, '--cfg-options', *FEW])
+    rank_augmentations.main()
+    path = folder / 'ranked/finetuning.json'
+    return json.loads(path.read_text()), capsys.readouterr().out
+
+
+def test_operations_are_ranked_by_the_metric(tmp_path, monkeypatch, capsys):
+    path, _ = training(tmp_path)
+    found, out = finetune(monkeypatch, capsys, path, '--steps', '4')
+    gains = [gain['effect'] for gain in found['gains']]
+    assert gains == sorted(gains, reverse=True)
+    assert {g['candidate'] for g in found['gains']} == {'Invert', 'Rotate', 'Cutout'}
+    for gain in found['gains']:
+        values = [run[METRIC] for run in found['runs'][gain['candidate']]]
+        none = [run[METRIC] for run in found['runs']['none']]
+        assert gain['values'] == values
+        assert gain['effect'] == pytest.approx((sum(values) - sum(none)) / 2)
+    assert '3 operations and none, 2 times 4 steps each: 5.3 times' in out
+    assert f'{METRIC} on S_val: {found["before"][METRIC]:.3f} before' in out
+    lines = out.splitlines()
+    files = [str(tmp_path / f'ranked/finetuning.{end}') for end in ('json', 'png')]
+    assert lines[-2:] == files
+    assert [*map(str, sorted((tmp_path / 'ranked').iterdir()))] == files
+
+
+def test_length_fits_the_training_unless_it_is_short(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(finetuning, 'FEWEST', 1)
+    path, _ = training(tmp_path)
+    found, _ = finetune(monkeypatch, capsys, path, '--repeats', '1')
+    assert found['steps'] == 2 * 3 // 4  # 2 epochs of 3 steps, 4 fine-tunings
+    assert {gain['low'] for gain in found['gains']} == {None}
+
+
+def test_what_was_done_is_not_done_again(tmp_path, monkeypatch, capsys):
+    path, _ = training(tmp_path)
+    options = ('--steps', '4')
+    whole, _ = finetune(monkeypatch, capsys, path, *options)
+    (tmp_path / 'ranked/finetuning.json').unlink()
+    run, rows = finetuning.FineTuning.run, []
+
+    def stopped(self, row, *others):
+        if len(rows) == 3:
+            raise RuntimeError('killed')
+        rows.append(row)
+        return run(self, row, *others)
+
+    monkeypatch.setattr(finetuning.FineTuning, 'run', stopped)
+    with pytest.raises(RuntimeError, match='killed'):
+        finetune(monkeypatch, capsys, path, *options)
+    monkeypatch.setattr(finetuning.FineTuning, 'run', run)
+    found, out = finetune(monkeypatch, capsys, path, *options)
+    assert '3 of 8 are done already' in out
+    assert found == whole
+    # once more: another metric, and then more repeats
+    monkeypatch.setattr(finetuning.FineTuning, 'run', None)
+    other, _ = finetune(monkeypatch, capsys, path, *options, '--metric', 'first')
+    assert other['runs'] == whole['runs']
+    assert other['metric'] == 'first'
+    monkeypatch.setattr(finetuning.FineTuning, 'run', run)
+    more, _ = finetune(monkeypatch, capsys, path, *options, '--repeats', '3')
+    assert [len(runs) for runs in more['runs'].values()] == [3] * 4
+    few, _ = finetune(monkeypatch, capsys, path, *options, '--operations', 'Cutout')
+    assert few['runs'] == more['runs']
+    assert [gain['candidate'] for gain in few['gains']] == ['Cutout']
+    assert all(more['runs'][name][:2] == runs for name, runs in whole['runs'].items())
+
+
+def test_what_undoes_a_shift_is_found_and_what_loses_is_left_out(
+    tmp_path, monkeypatch, capsys
+):
+    """S_val is inverted: its class is the channel that is dark."""
+    steps = [dict(type='ToyInvert'), dict(type='ToyPack')]
+    path, config = training(
+        tmp_path, **{'val_dataloader.dataset.pipeline': steps, 'model.drop': 0.0}
+    )
+    config.work_dir = str(tmp_path / 'trained')
+    runner = Runner.from_cfg(config)
+    runner.train()
+    runner.save_checkpoint(str(tmp_path), 'trained.pth', save_optimizer=False)
+    file = tmp_path / 'space.py'
+    options = ('--steps', '60', '--lr-scale', '1', '--emit-space', str(file))
+    found, out = finetune(monkeypatch, capsys, path, *options, checkpoint='trained.pth')
+    best, *others = found['gains']
+    assert (best['candidate'], best['verdict']) == ('Invert', 'helps')
+    assert '1 help: Invert' in out
+    values: dict = {}
+    exec(file.read_text(), values)
+    kept = {name for name, _ in build_space(values['space']).candidates}
+    harm = {gain['candidate'] for gain in others if gain['verdict'] == 'harms'}
+    assert kept == {'Identity', 'Invert', 'Rotate', 'Cutout'} - harm
+
+
+def test_wrong_arguments_of_fine_tuning_are_told(search, tmp_path, monkeypatch, capsys):
+    path, _ = training(tmp_path)
+
+    def said(config, *words):
+        arguments = ['rank', str(config), str(tmp_path / 'net.pth'), *words]
+        folder = str(tmp_path / 'ranked')
+        monkeypatch.setattr(sys, 'argv', [*arguments, '--work-dir', folder])
+        return told(rank_augmentations.main, capsys, monkeypatch)
+
+    assert '--steps belongs to fine-tuning; add' in said(path, '--steps', '3')
+    assert 'there are accuracy/top1, first' in said(
+        path, '--finetune', '--metric', 'second'
+    )
+    assert 'Inverse is not in the space; did you mean Invert? it has' in said(
+        path, '--finetune', '--operations', 'Rotate', 'Inverse'
+    )
+    assert 'give --repeats 2' in said(
+        path, '--finetune', '--repeats', '1', '--emit-space', 'x.py'
+    )
+    assert '--lr-scale must be' in said(path, '--finetune', '--lr-scale', '0')
+    assert 'is a search config, which evaluates nothing' in said(search, '--finetune')
+    finetune(monkeypatch, capsys, path, '--steps', '1')
+    few = '--cfg-options', *FEW
+    assert 'holds fine-tunings with another steps; delete it' in said(
+        path, '--finetune', '--steps', '2', *few
+    )
+    assert 'with another config' in said(path, '--finetune')

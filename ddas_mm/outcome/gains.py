@@ -1,0 +1,160 @@
+"""What operations gain in a metric, by trainings with each and with none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from ddas_mm.errors import SettingError, closest
+from ddas_mm.policy.effects import HARMS, HELPS, UNKNOWN
+
+LEVEL = 0.95
+# Endings of the metrics by which networks are compared, in mm's evaluators.
+PRIMARY = ('mAP', 'top1', 'mIoU')
+LOWER = ('loss', 'error', 'mae', 'mse', 'nme')  # a lower value is better
+
+
+def plain_metrics(found: Mapping[str, Any]) -> dict[str, float]:
+    """Return what of an evaluation is a number."""
+    return {name: float(v) for name, v in found.items() if isinstance(v, Real)}
+
+
+def choose_metric(
+    found: Mapping[str, float], wanted: str | None, hook: Mapping[str, Any]
+) -> str:
+    """Return the name of the metric that counts.
+
+    It is what is asked for, else what the training keeps its best checkpoint by, else
+    the first by which networks are usually compared, else the first.
+
+    Args:
+        found: Metrics as an evaluation gives them.
+        wanted: ``--metric``, or None.
+        hook: ``default_hooks.checkpoint`` of the training.
+
+    Raises:
+        SettingError: If there is none of that name.
+    """
+    names = list(found)
+    best: Any = hook.get('save_best')
+    best = best[0] if isinstance(best, (list, tuple)) and best else best
+    source = '--metric' if wanted else 'default_hooks.checkpoint.save_best'
+    wanted = wanted or (best if best != 'auto' else None)
+    if not names:
+        raise SettingError(
+            'val_evaluator gives no metric of this checkpoint; is it a trained one, '
+            'of this config?'
+        )
+    if wanted in names:
+        return wanted
+    if wanted:
+        meant = closest(wanted, names)
+        hint = f'did you mean {meant!r}? ' if meant else ''
+        raise SettingError(
+            f'{source} {wanted!r} is no metric of val_evaluator; {hint}there are '
+            f'{", ".join(names)}'
+        )
+    return next((name for name in names if name.endswith(PRIMARY)), names[0])
+
+
+def lower_is_better(metric: str, hook: Mapping[str, Any]) -> bool:
+    """Return whether a lower value of a metric is the better one.
+
+    Args:
+        metric: Its name.
+        hook: ``default_hooks.checkpoint`` of the training, which may say so.
+    """
+    if isinstance(hook.get('rule'), str) and hook.get('save_best') == metric:
+        return hook['rule'] == 'less'
+    last = metric.rpartition('/')[2].lower()
+    return any(key in last for key in hook.get('less_keys') or LOWER)
+
+
+@dataclass(frozen=True)
+class Gains:
+    """Metrics of trainings with each of K operations, compared with none.
+
+    Trainings of one repeat share images, their order and all other chance. With a mean
+    of each operation and one of each repeat, what is left is noise, taken to be alike
+    for all: its variance comes of them all together (two-way analysis of variance),
+    and an interval is Student's with ``K (R - 1)`` degrees of freedom.
+
+    Attributes:
+        names: K names.
+        values: (K + 1, R) metric of R repeats; the first row is without augmentation.
+        lower: Whether a lower value is better.
+    """
+
+    names: Sequence[str]
+    values: NDArray[np.float64]
+    lower: bool = False
+
+    @cached_property
+    def gain(self) -> NDArray[np.float64]:
+        """(K,) mean gain over none, in units of the metric; above zero it helps."""
+        means = self.values.mean(axis=1)
+        return (means[1:] - means[0]) * (-1 if self.lower else 1)
+
+    @cached_property
+    def std_error(self) -> float | None:
+        """Standard error of every gain; None with one repeat, which tells no noise."""
+        rows, repeats = self.values.shape
+        if repeats < 2 or rows < 2:
+            return None
+        left = self.values - self.values.mean(axis=1, keepdims=True)
+        left -= left.mean(axis=0)
+        variance = (left**2).sum() / ((rows - 1) * (repeats - 1))
+        return float(np.sqrt(2 * variance / repeats))
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """Return the gains, best first, in the form of a search's effects.
+
+        A verdict says on which side of zero the interval lies.
+        """
+        error, (rows, repeats) = self.std_error, self.values.shape
+        found = []
+        for k in np.argsort(-self.gain, kind='stable').tolist():
+            gain, low, high, verdict = float(self.gain[k]), None, None, UNKNOWN
+            if error is not None:
+                freedom = (rows - 1) * (repeats - 1)
+                half = float(student.isf((1 - LEVEL) / 2, freedom)) * error
+                low, high = gain - half, gain + half
+                verdict = HELPS if low > 0 else HARMS if high < 0 else UNKNOWN
+            found.append(
+                {
+                    'candidate': self.names[k],
+                    'effect': gain,
+                    'std_error': error,
+                    'low': low,
+                    'high': high,
+                    'verdict': verdict,
+                    'values': self.values[k + 1].tolist(),
+                }
+            )
+        return found
+
+
+HEADER = ('operation', 'metric', 'gain', 'interval', 'verdict')
+
+
+def gain_rows(gains: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Return the cells of a table, a row per operation.
+
+    Args:
+        gains: Of :meth:`Gains.to_list`.
+    """
+    rows: list[tuple[str, ...]] = []
+    for gain in gains:
+        ends = '? to ?'
+        if gain['low'] is not None:
+            ends = f'{gain["low"]:+.3f} to {gain["high"]:+.3f}'
+        metric, effect = f'{np.mean(gain["values"]):.3f}', f'{gain["effect"]:+.3f}'
+        rows.append((gain['candidate'], metric, effect, ends, gain['verdict']))
+    return rows
