@@ -51,6 +51,24 @@ def closest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     return next(iter(difflib.get_close_matches(word, list(known), 1, cutoff)), None)
 
 
+def check_known(name: str, word: str, known: Iterable[str]) -> None:
+    """Check that a word is one of those that are known.
+
+    Args:
+        name: The setting that holds it.
+        word: What was found there.
+        known: What may be there.
+
+    Raises:
+        SettingError: With the word that was probably meant, and all that are known.
+    """
+    known = list(known)
+    if word not in known:
+        meant = closest(word, known)
+        hint = f'; did you mean {meant!r}?' if meant else ''
+        raise SettingError(f'{name} {word!r} is none of {", ".join(known)}{hint}')
+
+
 def check_all(*checks: Callable[[], Any]) -> None:
     """Run checks that do not need each other, so that all they find is told at once.
 

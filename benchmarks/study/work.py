@@ -253,12 +253,12 @@ def complete(config: Config, job: Job, folders: dict[str, Path]) -> None:
         config.visualizer = {'type': 'Visualizer', 'vis_backends': []}
 
 
-def ranked(config: Config, job: Job) -> dict[str, Any]:
+def ranked(config: Config) -> dict[str, Any]:
     """Return what a trained network makes of each candidate, without a search."""
     from ddas_mm.cli.ranking import rank
 
     checkpoint, config.load_from = config.load_from, None
-    ranking, _ = rank(config, checkpoint, 512, job.setup['statistics'])
+    ranking, _ = rank(config, checkpoint, 512)
     found = ranking.to_dict()
     for candidate in found['candidates']:
         del candidate['losses']
@@ -325,7 +325,7 @@ def execute(job: Job, folders: dict[str, Path], loaders: int) -> dict[str, Any]:
     del result['setup'], result['needs']
     result['steps'] = job.setup['steps']
     if job.kind == 'rank':
-        result |= ranked(config, job)
+        result |= ranked(config)
     else:
         result |= run_config(config, job, folders, measure)
     gc.collect()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,18 @@ from ddas_mm.augment.candidates import CandidateOps, build_space, without_idle
 from ddas_mm.cli.derive import is_search
 from ddas_mm.cli.jobs import again
 from ddas_mm.cli.parser import aligned, at_least, track
-from ddas_mm.cli.run import build_runner
+from ddas_mm.cli.run import trained_runner
 from ddas_mm.cli.stop import stoppable
 from ddas_mm.derive.plan import AUTO
 from ddas_mm.derive.ranking import derive_finetuning, derive_ranking
 from ddas_mm.derive.search import training_length
-from ddas_mm.errors import SearchFailed, SettingError, check_number, closest
+from ddas_mm.errors import SearchFailed, SettingError, check_known, check_number
 from ddas_mm.files import read_json, write_atomically
 from ddas_mm.outcome.plots import save_effects
 from ddas_mm.outcome.gains import (
     HEADER,
-    Gains,
     choose_metric,
+    estimate_gains,
     gain_rows,
     lower_is_better,
     plain_metrics,
@@ -37,7 +36,6 @@ from ddas_mm.policy.effects import HARMS, verdict_line
 from ddas_mm.policy.space import candidate_label
 from ddas_mm.search.checks import check_ignored
 from ddas_mm.search.finetuning import NONE, FineTuning, first_loaded, one_by_one
-from ddas_mm.search.ranking import load_weights
 
 FEWEST = 100  # steps of a fine-tuning, unless others are asked for
 APART = 1000  # seeds of two repeats: those of a loader's workers count on from them
@@ -121,17 +119,16 @@ def rank_by_metric(training: Config, args: argparse.Namespace) -> None:
     names, schedule = one_by_one(whole)
     config = derive_finetuning(training, schedule)
     config.randomness = {'seed': args.seed}
-    config.load_from, config.resume, config.log_level = None, False, 'ERROR'
     path = Path(training.work_dir, FILE)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as config.work_dir, stoppable(again):
-        runner = build_runner(config)
-        load_weights(runner.model, args.checkpoint)
+    with stoppable(again), trained_runner(config, args.checkpoint) as runner:
         forks = FineTuning(runner, len(names), args.lr_scale)
         loaded = first_loaded(forks.loader['dataset'])
         space = without_idle(whole, loaded, print)
         check_ignored(runner.model, loaded, CandidateOps(space))
-        tried = [NONE, *_chosen(one_by_one(space)[0][1:], args.operations)]
+        named = one_by_one(space)[0][1:]
+        for name in args.operations or ():
+            check_known('--operations', name, named)
+        tried = [NONE, *(n for n in named if n in (args.operations or named))]
         ((unit, length),) = training_length(training).items()
         length *= forks.epoch if unit == 'max_epochs' else 1
         number = len(tried) * args.repeats
@@ -140,6 +137,7 @@ def rank_by_metric(training: Config, args: argparse.Namespace) -> None:
         if 'before' not in record:
             record['before'] = plain_metrics(forks.evaluate())
         metric = choose_metric(record['before'], args.metric, hook)
+        path.parent.mkdir(parents=True, exist_ok=True)
         runs = record.setdefault('runs', {})
         todo = [
             (repeat, name)
@@ -154,7 +152,8 @@ def rank_by_metric(training: Config, args: argparse.Namespace) -> None:
             f'({length}), and {number} evaluations{done if len(todo) < number else ""}'
         )
         for repeat, name in track(todo, 'fine-tunings'):
-            found = forks.run(names.index(name), args.seed + APART * repeat, steps)
+            tuned = forks.tune(names.index(name), args.seed + APART * repeat, steps)
+            found = forks.evaluate(tuned)
             if not np.isfinite(found.get(metric, np.nan)):
                 raise SearchFailed(
                     f'fine-tuning with {name} comes to no {metric}; try a smaller '
@@ -162,28 +161,42 @@ def rank_by_metric(training: Config, args: argparse.Namespace) -> None:
                 )
             runs[name].append(plain_metrics(found))
             write_atomically(path, json.dumps(record, indent=1))
-    values = [[run[metric] for run in runs[name][: args.repeats]] for name in tried]
-    gains = Gains(tried[1:], np.array(values), lower_is_better(metric, hook))
-    written = _write(path, record, metric, gains)
+    lower = lower_is_better(metric, hook)
+    gains = _tell(path, record, tried, args.repeats, metric, lower)
     if args.emit_space is not None:
-        harm = [g['candidate'] for g in record['gains'] if g['verdict'] == HARMS]
+        harm = [g['candidate'] for g in gains if g['verdict'] == HARMS]
         kept = [candidate_label(c) for c in space.candidates if c[0] not in harm]
         text = space_text(space, search.train_cfg.space, kept)
         write_atomically(args.emit_space, text)
-        written.append(args.emit_space)
-    print(*written, sep='\n')
+        print(args.emit_space)
 
 
-def _chosen(names: list[str], wanted: list[str] | None) -> list[str]:
-    for name in wanted or ():
-        if name not in names:
-            meant = closest(name, names)
-            hint = f'did you mean {meant}? ' if meant else ''
-            raise SettingError(
-                f'--operations {name} is not in the space; {hint}it has '
-                f'{", ".join(names)}'
-            )
-    return [name for name in names if wanted is None or name in wanted]
+def _tell(
+    path: Path,
+    record: dict[str, Any],
+    names: list[str],
+    repeats: int,
+    metric: str,
+    lower: bool,
+) -> list[dict[str, Any]]:
+    """Print, write and draw what operations gain; return it."""
+    runs = [record['runs'][name][:repeats] for name in names]
+    values = np.array([[run[metric] for run in each] for each in runs])
+    gains = estimate_gains(names[1:], values, lower)
+    better = ' (lower is better)' if lower else ''
+    print(
+        f'{metric}{better} on S_val: {record["before"][metric]:.3f} before, '
+        f'{values[0].mean():.3f} after fine-tuning without augmentation',
+        aligned(HEADER, gain_rows(gains)),
+        verdict_line(gains),
+        sep='\n\n',
+    )
+    record |= {'metric': metric, 'gains': gains}
+    write_atomically(path, json.dumps(record, indent=1))
+    picture = path.with_suffix('.png')
+    save_effects(gains, f'gain in {metric}', picture)
+    print(path, picture, sep='\n')
+    return gains
 
 
 def _take_up(
@@ -216,23 +229,3 @@ def _take_up(
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
-
-
-def _write(path: Path, record: dict[str, Any], metric: str, gains: Gains) -> list[Path]:
-    """Print, write and draw gains; return the files."""
-    found = gains.to_list()
-    better = ' (lower is better)' if gains.lower else ''
-    print(
-        f'{metric}{better} on S_val: {record["before"][metric]:.3f} before, '
-        f'{gains.values[0].mean():.3f} after fine-tuning without augmentation',
-        aligned(HEADER, gain_rows(found)),
-        verdict_line(found),
-        sep='\n\n',
-    )
-    record.update(metric=metric, gains=found)
-    write_atomically(path, json.dumps(record, indent=1))
-    if gains.std_error is None:
-        return [path]
-    picture = path.with_suffix('.png')
-    save_effects(found, f'gain in {metric}', picture)
-    return [path, picture]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 
 from mmengine.config import Config
@@ -16,7 +15,7 @@ from ddas_mm.cli.finetuning import (
     rank_by_metric,
 )
 from ddas_mm.cli.parser import ToolParser, aligned, track
-from ddas_mm.cli.run import add_common_arguments, build_runner, load_config
+from ddas_mm.cli.run import add_common_arguments, load_config, trained_runner
 from ddas_mm.derive.plan import AUTO
 from ddas_mm.derive.ranking import derive_ranking
 from ddas_mm.derive.schedule import PAPER
@@ -37,11 +36,10 @@ from ddas_mm.search.ranking import (
     candidate_losses,
     draw_batches,
     layers_at_rest,
-    load_weights,
 )
 from ddas_mm.search.views import OriginalViews
 
-FACTS = ('config', 'checkpoint', 'num_images', 'statistics', 'seed')
+FACTS = ('config', 'checkpoint', 'num_images', 'seed')
 
 
 def rank_augmentations() -> None:
@@ -68,12 +66,6 @@ def rank_augmentations() -> None:
         help='operations, if CONFIG is a training (default: auto)',
     )
     add('--num-images', type=int, default=256, help='of each set (default: 256)')
-    add(
-        '--statistics',
-        choices=['batch', 'running'],
-        default='batch',
-        help='what BatchNorm goes by (default: batch, as in training)',
-    )
     add('--seed', type=int, default=0, help='seed of all randomness (default: 0)')
     add('--emit-space', type=Path, metavar='FILE', help='the space for what may help')
     add_finetune_arguments(parser)
@@ -87,11 +79,7 @@ def rank_augmentations() -> None:
     folder = Path(config.work_dir)
     config = _search_config(config, args.space)
     config.randomness = {'seed': args.seed}
-    config.load_from, config.resume, config.log_level = None, False, 'ERROR'
-    with tempfile.TemporaryDirectory() as config.work_dir:
-        ranking, images = rank(
-            config, args.checkpoint, args.num_images, args.statistics
-        )
+    ranking, images = rank(config, args.checkpoint, args.num_images)
     print(ranking.summary(), aligned(HEADER, ranking.rows()), sep='\n\n')
     folder.mkdir(parents=True, exist_ok=True)
     facts = {name: getattr(args, name) for name in FACTS}
@@ -123,7 +111,7 @@ def _search_config(config: Config, space: str | None) -> Config:
 
 
 def rank(
-    config: Config, checkpoint: str, num_images: int, statistics: str
+    config: Config, checkpoint: str, num_images: int
 ) -> tuple[Ranking, ImagePictures]:
     """Return the ranking of a search's candidates, and an image to show them on.
 
@@ -131,35 +119,32 @@ def rank(
         config: The search; nothing of it is run.
         checkpoint: File of the trained network.
         num_images: Images of S_train and of S_val that are looked at.
-        statistics: What BatchNorm goes by, ``'batch'`` or ``'running'``.
 
     Raises:
         SettingError: If the checkpoint does not fit, or data is missing.
     """
     config.train_cfg.paired = True
-    runner = build_runner(config)
-    module = runner.model
-    module = module.module if is_model_wrapper(module) else module
-    load_weights(module, checkpoint)
-    loop: DDASLoop = runner.build_train_loop(config.train_cfg)
-    drop_batch_augments(module)
-    check_val_batches(module, loop.val_loader)
-    layers_at_rest(module, statistics)
-    if loop.channels_last:
-        weights_last(module)
-    train = loop.dataloader.dataset
-    sets = {
-        'S_train': train,
-        'S_val': OriginalViews(loop.val_loader.dataset, train.ops),
-    }
-    losses = []
-    for name, views in sets.items():
-        most = config.train_dataloader.batch_size
-        batches = draw_batches(len(views), num_images, most, loop.seed)
-        loader = build_candidate_loader(views, config.train_dataloader, batches)
-        steps = track(loader, f'mini-batches of {name}')
-        labels, last = loop.space.labels, loop.channels_last
-        losses.append(candidate_losses(module, steps, labels, loop.seed, last))
+    with trained_runner(config, checkpoint) as runner:
+        loop: DDASLoop = runner.build_train_loop(config.train_cfg)
+        module = runner.model
+        module = module.module if is_model_wrapper(module) else module
+        drop_batch_augments(module)
+        check_val_batches(module, loop.val_loader)
+        layers_at_rest(module)
+        if loop.channels_last:
+            weights_last(module)
+        train = loop.dataloader.dataset
+        losses = []
+        for name, views in (
+            ('S_train', train),
+            ('S_val', OriginalViews(loop.val_loader.dataset, train.ops)),
+        ):
+            most = config.train_dataloader.batch_size
+            batches = draw_batches(len(views), num_images, most, loop.seed)
+            loader = build_candidate_loader(views, config.train_dataloader, batches)
+            steps = track(loader, f'mini-batches of {name}')
+            labels, last = loop.space.labels, loop.channels_last
+            losses.append(candidate_losses(module, steps, labels, loop.seed, last))
     (example,) = Examples(train.dataset).choose(1, loop.seed)
     images = ImagePictures(loop.space, example, loop.seed)
     return Ranking(loop.space, losses[0], losses[1], loop.seed), images

@@ -6,6 +6,7 @@ import gc
 import os
 import shlex
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config, DictAction
+from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
@@ -32,6 +34,7 @@ from ddas_mm.config import (
 from ddas_mm.errors import SettingError
 from ddas_mm.outcome.emit import AUGMENT, HOOK
 from ddas_mm.policy import read_policy
+from ddas_mm.search.ranking import load_weights
 from ddas_mm.search.resume import is_checkpoint, newest_first, prepare_resume
 
 
@@ -146,6 +149,28 @@ def build_runner(config: Config) -> Runner:
     if note is not None:
         runner.logger.info(note)
     return runner
+
+
+@contextmanager
+def trained_runner(config: Config, checkpoint: str) -> Iterator[Runner]:
+    """Build the runner of a trained network, which leaves nothing on the disk.
+
+    Args:
+        config: The config; its work_dir is a temporary one meanwhile.
+        checkpoint: File of the network.
+
+    Raises:
+        SettingError: If the checkpoint is not of the config's network.
+    """
+    config.load_from, config.resume, config.log_level = None, False, 'ERROR'
+    config.visualizer, folder = None, config.get('work_dir')
+    with tempfile.TemporaryDirectory() as config.work_dir:
+        config.experiment_name = config.work_dir  # MMEngine keeps one thing per name
+        runner = build_runner(config)
+        model = runner.model
+        load_weights(model.module if is_model_wrapper(model) else model, checkpoint)
+        yield runner
+    config.work_dir = folder
 
 
 class QuietRunner(Runner):

@@ -18,12 +18,6 @@ from ddas_mm.errors import SettingError
 from ddas_mm.outcome.emit import AUGMENT
 from ddas_mm.policy import PolicySchedule, policy_to_dict
 
-# MMEngine's own, all of which a training may do without.
-DEFAULT_HOOKS = (
-    *('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler'),
-    'checkpoint',
-)
-
 
 def derive_ranking(training: Config, space: str) -> Config:
     """Return the search whose S_train is what a training learns from.
@@ -76,13 +70,8 @@ def derive_finetuning(training: Config, schedule: PolicySchedule) -> Config:
     config = mark_training(training)
     for step in find_dicts(config.train_dataloader, AUGMENT):
         step['policy'] = policy_to_dict(schedule)
-    loader = config.train_dataloader
-    loader.persistent_workers = loader.get('num_workers', 0) > 0
-    config.default_hooks = dict.fromkeys(DEFAULT_HOOKS)
-    for name in ('custom_hooks', 'param_scheduler', 'visualizer', 'vis_backends'):
-        config[name] = None
-    for part in ('dataloader', 'cfg', 'evaluator'):
-        config[f'test_{part}'] = None
+    config.default_hooks = {'logger': None, 'checkpoint': None}
+    config.custom_hooks = None
     return config
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from numbers import Real
 from typing import Any
 
@@ -12,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from ddas_mm.errors import SettingError, closest
+from ddas_mm.errors import SettingError, check_known
 from ddas_mm.policy.effects import HARMS, HELPS, UNKNOWN
 
 LEVEL = 0.95
@@ -52,15 +50,9 @@ def choose_metric(
             'val_evaluator gives no metric of this checkpoint; is it a trained one, '
             'of this config?'
         )
-    if wanted in names:
-        return wanted
     if wanted:
-        meant = closest(wanted, names)
-        hint = f'did you mean {meant!r}? ' if meant else ''
-        raise SettingError(
-            f'{source} {wanted!r} is no metric of val_evaluator; {hint}there are '
-            f'{", ".join(names)}'
-        )
+        check_known(source, wanted, names)
+        return wanted
     return next((name for name in names if name.endswith(PRIMARY)), names[0])
 
 
@@ -77,68 +69,55 @@ def lower_is_better(metric: str, hook: Mapping[str, Any]) -> bool:
     return any(key in last for key in hook.get('less_keys') or LOWER)
 
 
-@dataclass(frozen=True)
-class Gains:
-    """Metrics of trainings with each of K operations, compared with none.
+def estimate_gains(
+    names: Sequence[str], values: NDArray[np.float64], lower: bool = False
+) -> list[dict[str, Any]]:
+    """Return what K operations gain in a metric, best first, with 95 % intervals.
 
     Trainings of one repeat share images, their order and all other chance. With a mean
     of each operation and one of each repeat, what is left is noise, taken to be alike
     for all: its variance comes of them all together (two-way analysis of variance),
-    and an interval is Student's with ``K (R - 1)`` degrees of freedom.
+    and intervals are Student's with ``K (R - 1)`` degrees of freedom. A verdict says on
+    which side of zero the interval lies.
 
-    Attributes:
+    Args:
         names: K names.
         values: (K + 1, R) metric of R repeats; the first row is without augmentation.
         lower: Whether a lower value is better.
+
+    Returns:
+        In the form of a search's effects; ``effect`` is the mean gain over none, in
+        units of the metric, above zero where it helps. One repeat tells no noise:
+        ``std_error``, ``low`` and ``high`` are None.
     """
-
-    names: Sequence[str]
-    values: NDArray[np.float64]
-    lower: bool = False
-
-    @cached_property
-    def gain(self) -> NDArray[np.float64]:
-        """(K,) mean gain over none, in units of the metric; above zero it helps."""
-        means = self.values.mean(axis=1)
-        return (means[1:] - means[0]) * (-1 if self.lower else 1)
-
-    @cached_property
-    def std_error(self) -> float | None:
-        """Standard error of every gain; None with one repeat, which tells no noise."""
-        rows, repeats = self.values.shape
-        if repeats < 2 or rows < 2:
-            return None
-        left = self.values - self.values.mean(axis=1, keepdims=True)
-        left -= left.mean(axis=0)
-        variance = (left**2).sum() / ((rows - 1) * (repeats - 1))
-        return float(np.sqrt(2 * variance / repeats))
-
-    def to_list(self) -> list[dict[str, Any]]:
-        """Return the gains, best first, in the form of a search's effects.
-
-        A verdict says on which side of zero the interval lies.
-        """
-        error, (rows, repeats) = self.std_error, self.values.shape
-        found = []
-        for k in np.argsort(-self.gain, kind='stable').tolist():
-            gain, low, high, verdict = float(self.gain[k]), None, None, UNKNOWN
-            if error is not None:
-                freedom = (rows - 1) * (repeats - 1)
-                half = float(student.isf((1 - LEVEL) / 2, freedom)) * error
-                low, high = gain - half, gain + half
-                verdict = HELPS if low > 0 else HARMS if high < 0 else UNKNOWN
-            found.append(
-                {
-                    'candidate': self.names[k],
-                    'effect': gain,
-                    'std_error': error,
-                    'low': low,
-                    'high': high,
-                    'verdict': verdict,
-                    'values': self.values[k + 1].tolist(),
-                }
-            )
-        return found
+    means = values.mean(axis=1)
+    gains = (means[1:] - means[0]) * (-1 if lower else 1)
+    left = values - means[:, None]
+    left -= left.mean(axis=0)
+    repeats = values.shape[1]
+    freedom = len(names) * (repeats - 1)
+    error = half = None
+    if freedom:
+        error = float(np.sqrt(2 * (left**2).sum() / freedom / repeats))
+        half = error * float(student.isf((1 - LEVEL) / 2, freedom))
+    found = []
+    for k in np.argsort(-gains, kind='stable').tolist():
+        gain, low, high, verdict = float(gains[k]), None, None, UNKNOWN
+        if half is not None:
+            low, high = gain - half, gain + half
+            verdict = HELPS if low > 0 else HARMS if high < 0 else UNKNOWN
+        found.append(
+            {
+                'candidate': names[k],
+                'effect': gain,
+                'std_error': error,
+                'low': low,
+                'high': high,
+                'verdict': verdict,
+                'values': values[k + 1].tolist(),
+            }
+        )
+    return found
 
 
 HEADER = ('operation', 'metric', 'gain', 'interval', 'verdict')
@@ -148,7 +127,7 @@ def gain_rows(gains: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
     """Return the cells of a table, a row per operation.
 
     Args:
-        gains: Of :meth:`Gains.to_list`.
+        gains: Of :func:`estimate_gains`.
     """
     rows: list[tuple[str, ...]] = []
     for gain in gains:

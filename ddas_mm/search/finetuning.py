@@ -61,13 +61,14 @@ class FineTuning:
             own; it falls to zero in a line.
 
     Raises:
-        SettingError: If there is no data, or more than one optimiser.
+        SettingError: If there is no data.
     """
 
     def __init__(self, runner: Runner, rows: int, lr_scale: float) -> None:
         self.runner, self.rows, self.lr_scale = runner, rows, lr_scale
         self.start, self.optimizer = runner.model, runner.optim_wrapper
         self.loader: dict[str, Any] = dict(runner.cfg.train_dataloader)
+        self.loader['persistent_workers'] = self.loader.get('num_workers', 0) > 0
         name = 'train_dataloader.dataset'
         self.loader['dataset'] = build_dataset(self.loader['dataset'], name)
         self.epoch = len(self._load(0))  # mini-batches
@@ -80,28 +81,17 @@ class FineTuning:
     def _load(self, seed: int) -> DataLoader:
         return Runner.build_dataloader(self.loader, seed=seed)  # a copy of its data set
 
-    def evaluate(self, model: Any = None) -> dict[str, Any]:
-        """Return the metrics of S_val, by the evaluation of the training.
-
-        Args:
-            model: The network; the one that all begin from if not given.
-        """
-        self.runner.model = copy.deepcopy(self.start) if model is None else model
-        with contextlib.redirect_stdout(io.StringIO()):  # COCO's tables
-            return self.runner.val()
-
-    def run(self, row: int, seed: int, steps: int) -> dict[str, Any]:
-        """Fine-tune with one row of the policy; return the metrics of S_val.
+    def tune(self, row: int, seed: int, steps: int) -> Any:
+        """Return the network after fine-tuning with one row of the policy.
 
         Args:
             row: Number of the row.
             seed: Seed of all randomness.
             steps: Mini-batches.
-        """
-        return self.evaluate(self.tune(row, seed, steps))
 
-    def tune(self, row: int, seed: int, steps: int) -> Any:
-        """Return the network after fine-tuning, see :meth:`run`."""
+        Raises:
+            SettingError: If there is more than one optimiser.
+        """
         runner = self.runner
         runner.model = model = copy.deepcopy(self.start)
         wrapper = runner.build_optim_wrapper(copy.deepcopy(self.optimizer))
@@ -125,6 +115,16 @@ class FineTuning:
         finally:
             CLOCK.reset()
         return model
+
+    def evaluate(self, model: Any = None) -> dict[str, Any]:
+        """Return the metrics of S_val, by the evaluation of the training.
+
+        Args:
+            model: The network; a copy of the one that all begin from if not given.
+        """
+        self.runner.model = copy.deepcopy(self.start) if model is None else model
+        with contextlib.redirect_stdout(io.StringIO()):  # COCO's tables
+            return self.runner.val()
 
 
 def first_loaded(dataset: Any) -> dict[str, Any]:

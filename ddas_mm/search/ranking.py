@@ -52,19 +52,16 @@ def _size(value: torch.Tensor) -> str:
     return ' x '.join(map(str, value.shape)) or 'one number'
 
 
-def layers_at_rest(module: nn.Module, statistics: str) -> None:
+def layers_at_rest(module: nn.Module) -> None:
     """Let dropout and its like rest, in place; all else works as in training.
 
-    Only so do the heads of detectors compute what their losses are made of.
-
-    Args:
-        module: The network.
-        statistics: What BatchNorm goes by, ``'batch'`` as in training or ``'running'``.
+    Only so do the heads of detectors compute what their losses are made of. BatchNorm
+    goes by the mini-batch: by running statistics an operation that shifts colours looks
+    far off the data, although a network gets used to it within steps.
     """
     module.train()
     for layer in module.modules():
-        leaf = next(layer.children(), None) is None
-        if leaf and (statistics == 'running' or not isinstance(layer, _BatchNorm)):
+        if next(layer.children(), None) is None and not isinstance(layer, _BatchNorm):
             layer.eval()
 
 

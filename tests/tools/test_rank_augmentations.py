@@ -167,27 +167,27 @@ def test_what_was_done_is_not_done_again(tmp_path, monkeypatch, capsys):
     options = ('--steps', '4')
     whole, _ = finetune(monkeypatch, capsys, path, *options)
     (tmp_path / 'ranked/finetuning.json').unlink()
-    run, rows = finetuning.FineTuning.run, []
+    tune, rows = finetuning.FineTuning.tune, []
 
     def stopped(self, row, *others):
         if len(rows) == 3:
             raise RuntimeError('killed')
         rows.append(row)
-        return run(self, row, *others)
+        return tune(self, row, *others)
 
-    monkeypatch.setattr(finetuning.FineTuning, 'run', stopped)
+    monkeypatch.setattr(finetuning.FineTuning, 'tune', stopped)
     with pytest.raises(RuntimeError, match='killed'):
         finetune(monkeypatch, capsys, path, *options)
-    monkeypatch.setattr(finetuning.FineTuning, 'run', run)
+    monkeypatch.setattr(finetuning.FineTuning, 'tune', tune)
     found, out = finetune(monkeypatch, capsys, path, *options)
     assert '3 of 8 are done already' in out
     assert found == whole
     # once more: another metric, and then more repeats
-    monkeypatch.setattr(finetuning.FineTuning, 'run', None)
+    monkeypatch.setattr(finetuning.FineTuning, 'tune', None)
     other, _ = finetune(monkeypatch, capsys, path, *options, '--metric', 'first')
     assert other['runs'] == whole['runs']
     assert other['metric'] == 'first'
-    monkeypatch.setattr(finetuning.FineTuning, 'run', run)
+    monkeypatch.setattr(finetuning.FineTuning, 'tune', tune)
     more, _ = finetune(monkeypatch, capsys, path, *options, '--repeats', '3')
     assert [len(runs) for runs in more['runs'].values()] == [3] * 4
     few, _ = finetune(monkeypatch, capsys, path, *options, '--operations', 'Cutout')
@@ -231,10 +231,10 @@ def test_wrong_arguments_of_fine_tuning_are_told(search, tmp_path, monkeypatch, 
         return told(rank_augmentations.main, capsys, monkeypatch)
 
     assert '--steps belongs to fine-tuning; add' in said(path, '--steps', '3')
-    assert 'there are accuracy/top1, first' in said(
+    assert 'is none of accuracy/top1, first' in said(
         path, '--finetune', '--metric', 'second'
     )
-    assert 'Inverse is not in the space; did you mean Invert? it has' in said(
+    assert "did you mean 'Invert'?" in said(
         path, '--finetune', '--operations', 'Rotate', 'Inverse'
     )
     assert 'give --repeats 2' in said(
