@@ -194,8 +194,8 @@ def _draw_cameras(
 
 
 def _found(results: list[Result]) -> str:
-    head = ['search', 'seed', 'p_tp', 'entropy / log K', 'most probable', 'helps, harms']
-    rows = [head]
+    head = ['search', 'seed', 'p_tp', 'entropy / log K', 'most probable']
+    rows = [[*head, 'helps, harms']]
     for r in results:
         if r['kind'].endswith('search'):
             order = np.argsort(-np.array(r['op_probs']))[:3]
@@ -255,7 +255,8 @@ def shift_bench(results: list[Result], picture: Path) -> str:
     seeds = len({r['seed'] for r in trainings})
     once = list({r['name']: r for r in results}.values())
     return (
-        f'{table(rows)}\nSeeds: {seeds}.\n\n{table(gains)}\n{_found(results)}{cost(once)}'
+        f'{table(rows)}\nSeeds: {seeds}.\n\n{table(gains)}\n'
+        f'{_found(results)}{cost(once)}'
     )
 
 

@@ -22,7 +22,6 @@ from ddas_mm.derive.ranking import derive_finetuning, derive_ranking
 from ddas_mm.derive.search import training_length
 from ddas_mm.errors import SearchFailed, SettingError, check_known, check_number
 from ddas_mm.files import read_json, write_atomically
-from ddas_mm.outcome.plots import save_effects
 from ddas_mm.outcome.gains import (
     HEADER,
     choose_metric,
@@ -31,6 +30,7 @@ from ddas_mm.outcome.gains import (
     lower_is_better,
     plain_metrics,
 )
+from ddas_mm.outcome.plots import save_effects
 from ddas_mm.outcome.ranking import space_text
 from ddas_mm.policy.effects import HARMS, verdict_line
 from ddas_mm.policy.space import candidate_label

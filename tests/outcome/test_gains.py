@@ -5,7 +5,6 @@ import pytest
 from scipy import stats
 
 from ddas_mm.errors import SettingError
-from ddas_mm.outcome.plots import save_effects
 from ddas_mm.outcome.gains import (
     choose_metric,
     estimate_gains,
@@ -13,6 +12,7 @@ from ddas_mm.outcome.gains import (
     lower_is_better,
     plain_metrics,
 )
+from ddas_mm.outcome.plots import save_effects
 
 COCO = {'coco/bbox_mAP_50': 0.5, 'coco/bbox_mAP': 0.3, 'coco/bbox_mAP_s': -1.0}
 
