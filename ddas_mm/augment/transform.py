@@ -79,7 +79,7 @@ class DDASAugment(BaseTransform):
                 "custom_hooks=[dict(type='ddas_mm.DDASHook')]"
             )
         rng = clock.generator()
-        policy = self.schedule.row(row).draw(rng)
+        policy = self.schedule.draw(row, rng)
         self.counts.add(bool(policy))
         self.ops.check_bits(results)
         return self.ops.apply(results, policy, rng) if policy else results

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ddas_mm.augment.candidates import CandidateOps
 from ddas_mm.errors import SettingError
 from ddas_mm.export.targets import Call, Effect, calls_of
-from ddas_mm.policy import PolicyRow, PolicySchedule
+from ddas_mm.policy import PolicySchedule
 
 SIZE = {'detection': (640, 480), 'classification': (32, 32)}
 # Target -> how it is imported, the name that it has then, what leaves images alone,
@@ -125,10 +125,11 @@ def export_policy(
         raise SettingError(f'{target} offers none of the candidates of this policy')
     choices = [(prob / total, call, label) for prob, call, label in choices]
     write = _json if as_json else _python if target in MODULES else _config
-    return Exported(write(policy.row(-1), target, choices), missing, notes)
+    text = write(target, choices, policy.total_prob[-1].item(), space.depth)
+    return Exported(text, missing, notes)
 
 
-def _json(policy: PolicyRow, target: str, choices: Choices) -> str:
+def _json(target: str, choices: Choices, total_prob: float, depth: int) -> str:
     listed = [
         {
             'candidate': label,
@@ -138,11 +139,11 @@ def _json(policy: PolicyRow, target: str, choices: Choices) -> str:
         }
         for prob, call, label in choices
     ]
-    data = {'target': target, 'total_prob': policy.total_prob, 'depth': policy.depth}
+    data = {'target': target, 'total_prob': total_prob, 'depth': depth}
     return json.dumps({**data, 'choices': listed}, indent=1) + '\n'
 
 
-def _config(policy: PolicyRow, target: str, choices: Choices) -> str:
+def _config(target: str, choices: Choices, total_prob: float, depth: int) -> str:
     """Return one config variable, a step of a pipeline."""
     steps = ''
     for _, call, label in choices:
@@ -153,12 +154,12 @@ def _config(policy: PolicyRow, target: str, choices: Choices) -> str:
 """
     return f"""# A DDAS policy, for a pipeline of {target} behind the loading steps.
 ddas_static_policy = dict(
-    type='RandomApply', prob={policy.total_prob!r}, transforms=[
-{one * policy.depth}])
+    type='RandomApply', prob={total_prob!r}, transforms=[
+{one * depth}])
 """
 
 
-def _python(policy: PolicyRow, target: str, choices: Choices) -> str:
+def _python(target: str, choices: Choices, total_prob: float, depth: int) -> str:
     """Return a module that defines ``policy``, a transform."""
     statement, module, nothing, several = MODULES[target]
     lines = ''
@@ -166,7 +167,7 @@ def _python(policy: PolicyRow, target: str, choices: Choices) -> str:
         name = 'Shift' if call.name == 'Shift' else f'{module}.{call.name or nothing}'
         lines += f'    ({prob!r}, {name}({call.text})),  # {label}\n'
     shift = SHIFT if 'Shift(' in lines else ''
-    made = several.format(depth=policy.depth, prob=policy.total_prob)
+    made = several.format(depth=depth, prob=total_prob)
     return f'''"""A DDAS policy, for images of {target} before they are normalised."""
 
 {statement}

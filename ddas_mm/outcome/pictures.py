@@ -221,7 +221,7 @@ class ImagePictures:
         """Yield the image after policies drawn from one row of a schedule."""
         for sample in range(number):
             rng = np.random.default_rng([self.seed, sample])
-            policy = schedule.row(row).draw(rng)
+            policy = schedule.draw(row, rng)
             done = self.ops.apply(self.results, policy, rng)
             title = '\n'.join(self.labels[k] for k in policy)
             yield self._picture(title or 'not augmented', done)

@@ -15,13 +15,12 @@ from ddas_mm.policy.file import (
     write_policy,
 )
 from ddas_mm.policy.learned import PolicyParams, sample_policies
-from ddas_mm.policy.schedule import PolicyRow, PolicySchedule
+from ddas_mm.policy.schedule import PolicySchedule
 from ddas_mm.policy.space import SearchSpace
 
 __all__ = [
     'Effects',
     'PolicyParams',
-    'PolicyRow',
     'PolicySchedule',
     'SearchSpace',
     'alignment',

@@ -29,34 +29,6 @@ def smooth_total_prob(
 
 
 @dataclass(frozen=True)
-class PolicyRow:
-    """The policy of one search epoch.
-
-    Attributes:
-        total_prob: ``p_tp``, the probability that an image is augmented.
-        op_probs: (K,) ``p_o``.
-        depth: Operations per augmented image, ``N_o``.
-    """
-
-    total_prob: float
-    op_probs: NDArray[np.float64]
-    depth: int
-
-    def draw(self, rng: np.random.Generator) -> list[int]:
-        """Draw the candidates for one image, in the order of application.
-
-        Returns:
-            ``N_o`` candidate indices, or none where the image is left alone.
-        """
-        if rng.random() >= self.total_prob:
-            return []
-        cumulative = np.cumsum(self.op_probs)
-        drawn = rng.random(self.depth) * cumulative[-1]
-        candidates: list[int] = np.searchsorted(cumulative, drawn, 'right').tolist()
-        return candidates
-
-
-@dataclass(frozen=True)
 class PolicySchedule:
     """``p_tp`` and ``p_o`` of every search epoch.
 
@@ -148,11 +120,22 @@ class PolicySchedule:
         """
         return min((2 * step + 1) * len(self) // (2 * steps), len(self) - 1)
 
-    def row(self, index: int) -> PolicyRow:
-        """Return one row, counted from 0 (or from the end if negative)."""
-        return PolicyRow(
-            float(self.total_prob[index]), self.op_probs[index], self.space.depth
-        )
+    def draw(self, index: int, rng: np.random.Generator) -> list[int]:
+        """Draw the candidates for one image, in the order of application.
+
+        Args:
+            index: The row, counted from 0 (or from the end if negative).
+            rng: Source of randomness.
+
+        Returns:
+            ``N_o`` candidate indices, or none where the image is left alone.
+        """
+        if rng.random() >= self.total_prob[index]:
+            return []
+        cumulative = np.cumsum(self.op_probs[index])
+        drawn = rng.random(self.space.depth) * cumulative[-1]
+        candidates: list[int] = np.searchsorted(cumulative, drawn, 'right').tolist()
+        return candidates
 
     @property
     def entropy(self) -> NDArray[np.float64]:

@@ -70,9 +70,9 @@ def test_epoch_uses_nearest_row(rows, epochs):
 
 
 def test_draws_follow_probabilities():
-    row = PolicySchedule.from_snapshots(SPACE, [(0.3, np.array([0.2, 0.8]))]).row(0)
+    policy = PolicySchedule.from_snapshots(SPACE, [(0.3, np.array([0.2, 0.8]))])
     rng = np.random.default_rng(0)
-    draws = [row.draw(rng) for _ in range(20_000)]
+    draws = [policy.draw(0, rng) for _ in range(20_000)]
     drawn = [k for draw in draws for k in draw]
     assert {len(draw) for draw in draws} == {0, 2}
     # 5 standard deviations of a binomial
@@ -103,14 +103,14 @@ def drawing(*numbers):
     ],
 )
 def test_number_falls_into_the_share_of_its_candidate(op_probs, number, candidate):
-    row = PolicySchedule.from_snapshots(SPACE, [(0.3, np.array(op_probs))]).row(0)
-    assert row.draw(drawing(0.29, number, number)) == [candidate] * 2
-    assert row.draw(drawing(0.3, number, number)) == []
+    policy = PolicySchedule.from_snapshots(SPACE, [(0.3, np.array(op_probs))])
+    assert policy.draw(0, drawing(0.29, number, number)) == [candidate] * 2
+    assert policy.draw(0, drawing(0.3, number, number)) == []
 
 
 def test_probability_of_zero_augments_nothing():
-    row = PolicySchedule.from_snapshots(SPACE, [(0.0, np.array([0.5, 0.5]))]).row(0)
-    assert row.draw(drawing(0.0, 0.5, 0.5)) == []
+    policy = PolicySchedule.from_snapshots(SPACE, [(0.0, np.array([0.5, 0.5]))])
+    assert policy.draw(0, drawing(0.0, 0.5, 0.5)) == []
 
 
 def test_file_round_trip_is_exact(tmp_path):
@@ -288,4 +288,4 @@ def test_policy_without_optional_fields_is_accepted():
         'total_prob': [0.5],
         'op_probs': [[1]],
     }
-    assert policy_from_dict(data).row(0).draw(np.random.default_rng(1)) in ([], [0])
+    assert policy_from_dict(data).draw(0, np.random.default_rng(1)) in ([], [0])
