@@ -2,13 +2,7 @@
 
 from ddas_mm.ops import color
 from ddas_mm.ops import geometry as affine
-from ddas_mm.ops.kernels import (
-    Geometry,
-    Pixels,
-    ScaledTranslation,
-    identity,
-    scaled_cutout,
-)
+from ddas_mm.ops.kernels import Geometry, Pixels, identity, scaled_cutout
 from ddas_mm.ops.sampling import PillowGrid
 from ddas_mm.ops.spec import LevelMap, OpSpec, whole_image
 
@@ -35,8 +29,8 @@ CLASSIFICATION = (
     ),
     whole_image('ShearX', Geometry(affine.shear_x_at_corner, _GRID), _SHEAR),
     whole_image('ShearY', Geometry(affine.shear_y_at_corner, _GRID), _SHEAR),
-    whole_image('TranslateX', ScaledTranslation(1, _GRID), _SHIFT),
-    whole_image('TranslateY', ScaledTranslation(0, _GRID), _SHIFT),
+    whole_image('TranslateX', Geometry(affine.translation_x, _GRID, axis=1), _SHIFT),
+    whole_image('TranslateY', Geometry(affine.translation_y, _GRID, axis=0), _SHIFT),
     OpSpec(
         'Posterize',
         Pixels(color.posterize, wide=True),

@@ -94,16 +94,21 @@ class Geometry:
     Attributes:
         matrix: ``matrix([argument,] height, width)``.
         grid: Sampling convention of the table.
+        axis: Of an argument in pixels of an image of ``reference_side``, the axis whose
+            side they are scaled with: 0 for the height, 1 for the width.
     """
 
     matrix: Callable[..., Affine]
     grid: Grid
+    axis: int | None = None
 
     def __call__(
         self, sample: Sample, argument: float | None, _: Rng, constants: Constants
     ) -> Sample:
         """Move image, boxes, masks and segmentation map by the same matrix."""
         height, width = sample.image.shape[:2]
+        if argument is not None and self.axis is not None:
+            argument *= side_scale((height, width)[self.axis], constants)
         arguments = () if argument is None else (argument,)
         affine = self.matrix(*arguments, height, width)
         move = plan_warp(affine, self.grid, height, width)
@@ -120,28 +125,6 @@ class Geometry:
             seg_map=None if seg_map is None else move(seg_map, constants.seg_fill),
             corners=corners,
         )
-
-
-@dataclass(frozen=True)
-class ScaledTranslation:
-    """DDAS's translation: pixels of an image of ``reference_side``, along one axis.
-
-    Attributes:
-        axis: 0 for down and up, 1 for left and right.
-        grid: Sampling convention of the table.
-    """
-
-    axis: int
-    grid: Grid
-
-    def __call__(
-        self, sample: Sample, argument: float | None, rng: Rng, constants: Constants
-    ) -> Sample:
-        """Shift by ``argument`` pixels, scaled with the image's side."""
-        assert argument is not None
-        pixels = argument * side_scale(sample.image.shape[self.axis], constants)
-        matrix = (geometry.translation_y, geometry.translation_x)[self.axis]
-        return Geometry(matrix, self.grid)(sample, pixels, rng, constants)
 
 
 def side_scale(side: int, constants: Constants) -> float:
