@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from ddas_mm.errors import SettingError
+from ddas_mm.errors import SettingError, check_integer
 
 Candidate = tuple[str, float | None]
 
@@ -42,14 +42,7 @@ class SearchSpace:
             raise SettingError(
                 f'space names the candidate {candidate_label(twice[0])!r} twice'
             )
-        if isinstance(self.depth, bool) or not isinstance(self.depth, int):
-            raise SettingError(
-                f'space.depth (N_o) must be an integer, but is {self.depth!r}'
-            )
-        if self.depth < 1:
-            raise SettingError(
-                f'space.depth (N_o) must be at least 1, but is {self.depth}'
-            )
+        check_integer('space.depth (N_o)', self.depth, 1)
 
     @property
     def labels(self) -> list[str]:
