@@ -51,7 +51,7 @@ def closest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     return next(iter(difflib.get_close_matches(word, list(known), 1, cutoff)), None)
 
 
-def check_known(name: str, word: str, known: Iterable[str]) -> None:
+def check_known(name: str, word: Any, known: Iterable[str]) -> None:
     """Check that a word is one of those that are known.
 
     Args:
@@ -64,9 +64,11 @@ def check_known(name: str, word: str, known: Iterable[str]) -> None:
     """
     known = list(known)
     if word not in known:
-        meant = closest(word, known)
+        meant = closest(str(word), known)
         hint = f'; did you mean {meant!r}?' if meant else ''
-        raise SettingError(f'{name} {word!r} is none of {", ".join(known)}{hint}')
+        raise SettingError(
+            f'{name} must be one of {", ".join(known)}, but is {word!r}{hint}'
+        )
 
 
 def check_all(*checks: Callable[[], Any]) -> None:

@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ddas_mm.augment.replay import Replay
-from ddas_mm.errors import SettingError, check_integer, check_kind
+from ddas_mm.errors import check_integer, check_kind, check_known
 from ddas_mm.files import write_atomically
 from ddas_mm.outcome.emit import Emitter, find_retrain_config, notes
 from ddas_mm.outcome.live import LiveView
@@ -78,9 +78,7 @@ class DDASHook(Hook):
                 check_kind(f'DDASHook.{name}', text, str)
         self.retrain, self.data_root = retrain, data_root
         self.live = LiveView(image_interval)
-        if emit not in list(EMITTED):
-            choices = ', '.join(map(repr, EMITTED))
-            raise SettingError(f'DDASHook.emit must be {choices}, but is {emit!r}')
+        check_known('DDASHook.emit', emit, EMITTED)
         self.emit = emit
         self._part = Hook()  # does nothing
 

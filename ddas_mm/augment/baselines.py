@@ -10,7 +10,7 @@ from mmcv.transforms.utils import avoid_cache_randomness
 from msgspec import Meta, Struct
 
 from ddas_mm.augment.candidates import CandidateOps
-from ddas_mm.errors import SettingError, typed
+from ddas_mm.errors import SettingError, check_known, typed
 from ddas_mm.ops import ZOPH_POLICIES, OpSpec, PerBox, get_op
 from ddas_mm.policy import SearchSpace
 from ddas_mm.registry import TRANSFORMS
@@ -118,11 +118,7 @@ class TorchvisionAutoAugment(BaseTransform):
         from torchvision.transforms import AutoAugment, AutoAugmentPolicy
 
         known = [member.value for member in AutoAugmentPolicy]
-        if policy not in known:
-            raise SettingError(
-                f'TorchvisionAutoAugment.policy must be one of {", ".join(known)}, '
-                f'but is {policy!r}'
-            )
+        check_known('TorchvisionAutoAugment.policy', policy, known)
         self.augment = AutoAugment(AutoAugmentPolicy(policy))
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from ddas_mm import ops
 from ddas_mm.augment.adapter import drop_vanished, pack, unpack
-from ddas_mm.errors import SettingError, check_keys, typed
+from ddas_mm.errors import SettingError, check_keys, check_known, typed
 from ddas_mm.ops import OpSpec, apply_to_sample, resolve_constants
 from ddas_mm.ops.constants import CONSTANT_DEFAULTS
 from ddas_mm.policy import PolicySchedule, SearchSpace
@@ -34,10 +34,8 @@ def build_space(config: Any, name: str = 'train_cfg.space') -> SearchSpace:
     """
     check_keys(name, config, KEYS)
     named = config.get('name')
-    if named is not None and (not isinstance(named, str) or named not in ops.SPACES):
-        raise SettingError(
-            f'{name}.name {named!r} is not known; it may be {", ".join(ops.SPACES)}'
-        )
+    if named is not None:
+        check_known(f'{name}.name', named, ops.SPACES)
     settings: dict[str, Any] = {'depth': 2, 'constants': {}, 'levels': ()}
     settings.update(ops.SPACES[named] if named else {})
     settings.update(config)
@@ -58,11 +56,7 @@ def build_space(config: Any, name: str = 'train_cfg.space') -> SearchSpace:
     labels = [*map(candidate_label, candidates)]
     without = settings.get('without', ())
     for label in without:
-        if label not in labels:
-            raise SettingError(
-                f'{name}.without has no candidate {label!r}; there are '
-                f'{", ".join(labels)}'
-            )
+        check_known(f'{name}.without', label, labels)
     kept = (
         c for c, label in zip(candidates, labels, strict=True) if label not in without
     )

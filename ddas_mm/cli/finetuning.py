@@ -91,11 +91,6 @@ def finetune_options(args: argparse.Namespace) -> bool:
                 f'--{name.replace("_", "-")} belongs to fine-tuning; add --finetune'
             )
     check_number('--lr-scale', args.lr_scale, np.nextafter(0, 1), np.nextafter(1, 2))
-    if args.finetune and args.emit_space and args.repeats < 2:
-        raise SettingError(
-            '--emit-space leaves out what loses by more than noise, of which one '
-            'repeat tells nothing; give --repeats 2 or more'
-        )
     return args.finetune
 
 

@@ -15,9 +15,8 @@ from typing import Any
 
 import torch
 from mmengine.config import Config, DictAction
-from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
+from mmengine.runner import Runner, load_checkpoint
 
 from ddas_mm.cli.checks import FirstLook, check_any_run, check_config
 from ddas_mm.cli.messages import causes_named, sentence_of
@@ -34,7 +33,6 @@ from ddas_mm.config import (
 from ddas_mm.errors import SettingError
 from ddas_mm.outcome.emit import AUGMENT, HOOK
 from ddas_mm.policy import read_policy
-from ddas_mm.search.ranking import load_weights
 from ddas_mm.search.resume import is_checkpoint, newest_first, prepare_resume
 
 
@@ -160,15 +158,23 @@ def trained_runner(config: Config, checkpoint: str) -> Iterator[Runner]:
         checkpoint: File of the network.
 
     Raises:
-        SettingError: If the checkpoint is not of the config's network.
+        SettingError: If there is no such file, or it is of another network.
     """
+    if not Path(checkpoint).is_file():
+        raise SettingError(f'checkpoint {checkpoint!r} does not exist')
     config.load_from, config.resume, config.log_level = None, False, 'ERROR'
     config.visualizer, folder = None, config.get('work_dir')
     with tempfile.TemporaryDirectory() as config.work_dir:
         config.experiment_name = config.work_dir  # MMEngine keeps one thing per name
         runner = build_runner(config)
-        model = runner.model
-        load_weights(model.module if is_model_wrapper(model) else model, checkpoint)
+        try:
+            load_checkpoint(runner.model, checkpoint, 'cpu', True, 'silent')
+        except RuntimeError as error:
+            reason = ' '.join(str(error).split())
+            raise SettingError(
+                f'checkpoint {checkpoint!r} does not fit the model of the config '
+                f'({reason}); give the config that it was trained by'
+            ) from error
         yield runner
     config.work_dir = folder
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 from msgspec import Meta, Struct
 
-from ddas_mm.errors import SettingError, check_keys, typed
+from ddas_mm.errors import SettingError, check_keys, check_known, typed
 from ddas_mm.files import read_json, write_atomically
 from ddas_mm.policy.schedule import PolicySchedule
 from ddas_mm.policy.space import SearchSpace
@@ -106,10 +106,7 @@ def read_policy(path: str | os.PathLike[str]) -> PolicySchedule:
 def _shipped(name: str) -> Path:
     files = sorted((Path(__file__).parents[1] / 'policies').glob('*.json'))
     known = {f'{SHIPPED}{file.stem}': file for file in files}
-    if name not in known:
-        raise SettingError(
-            f'the package brings no policy {name!r}; it brings {", ".join(known)}'
-        )
+    check_known('a policy of the package', name, known)
     return known[name]
 
 

@@ -3,53 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ddas_mm.errors import SearchFailed, SettingError, some
+from ddas_mm.errors import SearchFailed
 from ddas_mm.randomness import seed_step
 from ddas_mm.search.data import prefetched
 from ddas_mm.search.gradients import compute_loss
 from ddas_mm.search.update import RunningStatistics
 
 FEWEST = 8  # mini-batches, of which intervals come
-
-
-def load_weights(module: nn.Module, path: str) -> None:
-    """Load a checkpoint that must fit the network whole.
-
-    Raises:
-        SettingError: If there is no such file, or it is of another network.
-    """
-    if not Path(path).is_file():
-        raise SettingError(f'checkpoint {path!r} does not exist')
-    loaded = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-    named = loaded.get('state_dict', loaded)
-    weights = {name.removeprefix('module.'): value for name, value in named.items()}
-    own = module.state_dict()
-    faults = [f'{name} is missing' for name in own if name not in weights]
-    faults += [f'{name} is not of the network' for name in weights if name not in own]
-    faults += [
-        f'{name} is {_size(weights[name])} instead of {_size(value)}'
-        for name, value in own.items()
-        if name in weights and weights[name].shape != value.shape
-    ]
-    if faults:
-        raise SettingError(
-            f'checkpoint {path!r} does not fit the model of the config: '
-            f'{some(faults)}; give the config that it was trained by'
-        )
-    module.load_state_dict(weights)
-
-
-def _size(value: torch.Tensor) -> str:
-    return ' x '.join(map(str, value.shape)) or 'one number'
 
 
 def layers_at_rest(module: nn.Module) -> None:

@@ -271,7 +271,9 @@ def test_uniform_policy_of_the_package_prefers_nothing():
 
 def test_unknown_name_of_a_policy_is_told_with_those_that_there_are():
     names = ', '.join(f'ddas_mm://{file.stem}' for file in SHIPPED)
-    with pytest.raises(SettingError, match=f"'ddas_mm://nothing'; it brings {names}"):
+    with pytest.raises(
+        SettingError, match=f"one of {names}, but is 'ddas_mm://nothing'"
+    ):
         read_policy('ddas_mm://nothing')
 
 

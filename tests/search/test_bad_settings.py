@@ -95,8 +95,8 @@ WRONG = [
     (f'{LOOP}.paired', 1, 'train_cfg.paired must be a bool, but is 1'),
     # the space
     (SPACE, 'coco', "train_cfg.space must be a dict, but is 'coco'"),
-    (SPACE, {'name': 'cifer'}, "space.name 'cifer' is not known"),
-    (SPACE, {'name': ['cifar']}, r'space.name .*cifar.* is not known'),
+    (SPACE, {'name': 'cifer'}, "space.name must be .*'cifer'"),
+    (SPACE, {'name': ['cifar']}, "space.name must be .*'cifar'"),
     (SPACE, {}, "train_cfg.space needs 'table', or a name"),
     (f'{SPACE}.depth', 0, r'depth \(N_o\).*but is 0'),
     (f'{SPACE}.depth', '2', r"depth \(N_o\).*but is '2'"),

@@ -7,13 +7,12 @@ from mmengine.registry import DATASETS
 from torch.nn import functional as F
 
 from ddas_mm.augment.candidates import CandidateOps, build_space
-from ddas_mm.errors import SearchFailed, SettingError
+from ddas_mm.errors import SearchFailed
 from ddas_mm.search.data import AT_ONCE, build_candidate_loader
 from ddas_mm.search.ranking import (
     candidate_losses,
     draw_batches,
     layers_at_rest,
-    load_weights,
 )
 from ddas_mm.search.views import (
     OriginalViews,
@@ -171,37 +170,3 @@ def test_batches_are_of_one_size_and_show_images_alike_often(
     times = np.bincount(np.ravel(batches), minlength=size)
     assert len(times) == size
     assert times.max() <= -(-count // (size // each))
-
-
-def saved(model, path, **changes):
-    torch.save({'state_dict': {**model.state_dict(), **changes}}, path)
-    return str(path)
-
-
-def test_weights_of_a_wrapped_network_are_loaded(tmp_path):
-    model, other = network(0), network(1)
-    weights = {f'module.{name}': value for name, value in model.state_dict().items()}
-    torch.save({'state_dict': weights}, tmp_path / 'x.pth')
-    load_weights(other, str(tmp_path / 'x.pth'))
-    assert torch.equal(other.conv.weight, model.conv.weight)
-
-
-@pytest.mark.parametrize(
-    ('changes', 'said'),
-    [
-        (dict(more=torch.zeros(1)), 'more is not of the network'),
-        ({'head.bias': torch.zeros(7)}, 'head.bias is 7 instead of 3'),
-    ],
-)
-def test_weights_of_another_network_are_refused(tmp_path, changes, said):
-    path = saved(network(), tmp_path / 'x.pth', **changes)
-    with pytest.raises(SettingError, match=f"x.pth' does not fit .*{said}"):
-        load_weights(network(), path)
-
-
-def test_weights_that_are_missing_are_refused(tmp_path):
-    torch.save({'conv.bias': torch.zeros(4)}, tmp_path / 'x.pth')
-    with pytest.raises(SettingError, match='conv.weight is missing'):
-        load_weights(network(), str(tmp_path / 'x.pth'))
-    with pytest.raises(SettingError, match="'none.pth' does not exist"):
-        load_weights(network(), 'none.pth')

@@ -110,9 +110,18 @@ def test_wrong_arguments_of_a_search_are_told(search, monkeypatch, capsys):
     assert 'is a search config already' in said(net, '--space', 'coco')
     assert "checkpoint 'none.pth' does not exist" in said('none.pth')
     assert '--num-images must be an integer' in said(net, '--num-images', '1')
-    torch.save({'head.bias': torch.zeros(3)}, net)
-    own = '--cfg-options', 'experiment_name=another'  # MMEngine keeps one per name
-    assert 'does not fit the model of the config' in said(net, *own)
+    weights = toy.ToyModel().state_dict()
+    for changes, expected in (
+        (dict(more=torch.zeros(1)), 'unexpected key in source state_dict: more'),
+        ({'head.bias': torch.zeros(7)}, r'head.bias: copying a param .*\[7\]'),
+        ({'head.bias': None}, 'missing keys in source state_dict: head.bias'),
+    ):
+        kept = {k: v for k, v in {**weights, **changes}.items() if v is not None}
+        torch.save({'state_dict': kept}, net)
+        assert re.search(f'does not fit the model .*{expected}', said(net))
+    wrapped = {f'module.{name}': value for name, value in weights.items()}
+    torch.save({'state_dict': wrapped}, net)
+    run(monkeypatch, capsys, search)
 
 
 # --finetune
@@ -231,14 +240,11 @@ def test_wrong_arguments_of_fine_tuning_are_told(search, tmp_path, monkeypatch, 
         return told(rank_augmentations.main, capsys, monkeypatch)
 
     assert '--steps belongs to fine-tuning; add' in said(path, '--steps', '3')
-    assert 'is none of accuracy/top1, first' in said(
+    assert 'must be one of accuracy/top1, first' in said(
         path, '--finetune', '--metric', 'second'
     )
     assert "did you mean 'Invert'?" in said(
         path, '--finetune', '--operations', 'Rotate', 'Inverse'
-    )
-    assert 'give --repeats 2' in said(
-        path, '--finetune', '--repeats', '1', '--emit-space', 'x.py'
     )
     assert '--lr-scale must be' in said(path, '--finetune', '--lr-scale', '0')
     assert 'is a search config, which evaluates nothing' in said(search, '--finetune')
