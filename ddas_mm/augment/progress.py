@@ -44,7 +44,7 @@ class ProgressClock:
     def reset(self) -> None:
         """Forget step and random streams: a training begins or has ended."""
         self._now.zero_()
-        self._stream_key = None
+        self._stream_key = ProgressClock.batch = None
 
     @property
     def is_set(self) -> bool:

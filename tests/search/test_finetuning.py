@@ -10,6 +10,7 @@ from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 
 from ddas_mm.augment.candidates import build_space
+from ddas_mm.augment.progress import ProgressClock
 from ddas_mm.derive.ranking import derive_finetuning
 from ddas_mm.errors import SettingError
 from ddas_mm.search.finetuning import FineTuning, first_loaded, one_by_one
@@ -147,6 +148,14 @@ def test_optimizer_is_the_training_s_own(tmp_path, wrapper):
     found, before = state(tuned.tune(1, 0, 4)), state(tuned.start)
     assert torch.equal(found['conv.weight'], before['conv.weight'])
     assert not torch.equal(found['head.weight'], before['head.weight'])
+
+
+def test_training_before_in_the_same_process_leaves_no_trace(tmp_path, monkeypatch):
+    """An iteration-based one without workers leaves the number of its last batch."""
+    tuned = forks(tmp_path)
+    expected = state(tuned.tune(1, 0, 2))
+    monkeypatch.setattr(ProgressClock, 'batch', 3)
+    assert equal(state(tuned.tune(1, 0, 2)), expected)
 
 
 def test_first_image_is_found_below_wrappers(tmp_path):

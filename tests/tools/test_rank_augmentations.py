@@ -146,7 +146,12 @@ def finetune(monkeypatch, capsys, config, *options, checkpoint='net.pth'):
 
 def test_operations_are_ranked_by_the_metric(tmp_path, monkeypatch, capsys):
     path, _ = training(tmp_path)
+    load, read = toy.ToyDataset.load_data_list, []
+    monkeypatch.setattr(
+        toy.ToyDataset, 'load_data_list', lambda self: read.append(1) or load(self)
+    )
     found, out = finetune(monkeypatch, capsys, path, '--steps', '4')
+    assert len(read) == 3  # to choose the space, to train on, S_val
     gains = [gain['effect'] for gain in found['gains']]
     assert gains == sorted(gains, reverse=True)
     assert {g['candidate'] for g in found['gains']} == {'Invert', 'Rotate', 'Cutout'}
