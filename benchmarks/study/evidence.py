@@ -365,6 +365,16 @@ def ranking(results: list[Result], picture: Path) -> str:
     axes.set_xlabel("Spearman's rank correlation")
     figure.legend(frameon=False, fontsize=8, loc='outside upper right')
     figure.savefig(picture)
+    together = grouped(
+        [r for r in results if r['tags']['what'] == 'together'],
+        lambda r: r['tags']['op'],
+    )
+    plain = by_seed([r for r in truth if r['tags']['op'] == 'none'], 'accuracy')
+    drawn = ''
+    for what, found in together.items():
+        gained = list(differences(by_seed(found, 'accuracy'), plain).values())
+        drawn += f' {what.capitalize()}, drawn alike on 75 % of the images: '
+        drawn += f'{interval(gained, 1, "+")} points, {len(gained)} seeds.'
     seeds = ''
     if all(agree.values()):
         seeds = (
@@ -375,7 +385,7 @@ def ranking(results: list[Result], picture: Path) -> str:
         f'{table(rows)}\n{seeds}The two truths agree by {between}. Real gains, '
         f'points of accuracy / loss: {worth}. The best {FIRST} gain '
         f'{np.sort(real)[-FIRST:].mean():+.1f} in the mean, all of them '
-        f'{real.mean():+.1f}.\n\n{cost(results)}'
+        f'{real.mean():+.1f}.{drawn}\n\n{cost(results)}'
     )
 
 

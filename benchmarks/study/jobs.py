@@ -257,6 +257,7 @@ def ranking(scale: float, part: str) -> Iterator[Job]:
     val = {'start': train['start'] + train['count'], 'count': 2000}
     common = {'network': network, 'parts': [train], 'batch': 64, 'base': ''}
     space = {'table': 'classification', 'ops': ALL_OPS, 'levels': (8,), 'depth': 1}
+    trials: dict[str, list[str]] = {}
     for seed in range(3):
         plain = None
         for op in (None, *ALL_OPS):
@@ -285,7 +286,24 @@ def ranking(scale: float, part: str) -> Iterator[Job]:
             policy = op and uniform(0.5, **{**space, 'ops': (op,), 'levels': levels})
             setup = {**common, 'policy': policy, 'steps': int(lengths[what] * scale)}
             setup |= {'load': plain, 'lr': 0.02, 'test': {**val, 'split': 'train'}}
-            yield _job(part, 'train', seed, [plain], setup, what=what, op=op or 'none')
+            tuned = _job(
+                part, 'train', seed, [plain], setup, what=what, op=op or 'none'
+            )
+            if what == 'fine-tuning':
+                trials.setdefault(op or 'none', []).append(tuned.name)
+            yield tuned
+    levels = {'table': 'classification', 'levels': (8,)}
+    first = {'picked': trials, 'first': 4, 'total_prob': 0.75}
+    first['space'] = {**levels, 'depth': 1}
+    needs = [name for names in trials.values() for name in names]
+    for seed in range(3):
+        for what, policy in {
+            'first four of fine-tuning': first,
+            'all operations': uniform(0.75, **levels, ops=ALL_OPS, depth=1),
+        }.items():
+            setup = {**common, 'policy': policy, 'steps': int(steps * scale)}
+            before = needs if 'picked' in policy else ()
+            yield _job(part, 'train', seed, before, setup, what='together', op=what)
 
 
 def paper_search(scale: float) -> Iterator[Job]:

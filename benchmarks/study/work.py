@@ -90,7 +90,8 @@ def emitted(policy: dict[str, Any], folder: Path) -> PolicySchedule:
 def picked(policy: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Return a uniform policy of the operations with which fine-tunings gained.
 
-    At least three of them: what is best counts, where nothing is better than none.
+    Or of the ``first`` ones. At least three of them: what is best counts, where nothing
+    is better than none.
     """
     accuracy = {
         op: np.array(
@@ -101,7 +102,8 @@ def picked(policy: dict[str, Any], folder: Path) -> dict[str, Any]:
     plain = accuracy.pop('none')
     gains = {op: float((found - plain).mean()) for op, found in accuracy.items()}
     order = sorted(gains, key=gains.__getitem__, reverse=True)
-    ops = order[: max(sum(gain > 0 for gain in gains.values()), 3)]
+    gaining = max(sum(gain > 0 for gain in gains.values()), 3)
+    ops = order[: policy.get('first', gaining)]
     return {
         'space': {**policy['space'], 'ops': ops},
         'total_prob': policy['total_prob'],
