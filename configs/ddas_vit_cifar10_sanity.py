@@ -21,8 +21,8 @@ optim_wrapper = dict(
     paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0),
 )
 train_cfg = dict(
-    max_epochs=5,  # of 120 steps
+    max_epochs=10,  # of 120 steps
     proxy=dict(num_train=3840),
     policy_follows_lr=False,
 )
-param_scheduler = [dict(type='CosineAnnealingLR', T_max=5, convert_to_iter_based=True)]
+param_scheduler = [dict(type='CosineAnnealingLR', T_max=10, convert_to_iter_based=True)]
