@@ -28,7 +28,6 @@ from ddas_mm.config import (
     read_config,
     scope_of,
     set_data_root,
-    type_name,
 )
 from ddas_mm.errors import SettingError
 from ddas_mm.outcome.emit import AUGMENT, HOOK
@@ -299,33 +298,23 @@ def how_to_go_on(config: Config) -> Callable[[], str]:
     Args:
         config: The run's config, before its checkpoint is chosen.
     """
-    began, resumes = time.time(), bool(config.get('resume'))
-    named = config.get('load_from') if resumes else None
-    policy = Path(config.work_dir, 'policy.json')
+    began, policy = time.time(), Path(config.work_dir, 'policy.json')
 
-    def is_its_own(path: Path | None, inherits: bool) -> bool:
-        if path is None or not path.is_file():
-            return False
-        return inherits or path.stat().st_mtime >= began
+    def is_new(path: Path) -> bool:
+        return path.is_file() and path.stat().st_mtime >= began
 
     def words() -> str:
         lines = []
-        if type_name(config.get('train_cfg') or {}) == 'DDASLoop':
-            done = len(read_policy(policy)) if is_its_own(policy, resumes) else 0
-            lines.append(
-                f'{policy} holds the policy of {done} of {config.train_cfg.max_epochs} '
-                'epochs'
-                if done
-                else 'no policy yet: it is written after every epoch, and none is done'
-            )
-        newest = next(newest_first(config), None)
-        own = is_its_own(newest, resumes and named is None)
-        if newest and own:
-            lines.append(f'{newest.name} is its last checkpoint; to go on:')
-        else:
-            where = f'to go on from {named} again' if named else 'to start again'
-            lines.append(f'no new checkpoint yet; {where}:')
-        return '\n'.join([*lines, f'  {_command(config, own)}'])
+        if is_new(policy):
+            done, epochs = len(read_policy(policy)), config.train_cfg.max_epochs
+            lines.append(f'{policy} holds the policy of {done} of {epochs} epochs')
+        new = next(filter(is_new, newest_first(config)), None)
+        lines.append(
+            f'{new.name} is its last checkpoint; to go on:'
+            if new
+            else 'no new checkpoint yet; to start as before:'
+        )
+        return '\n'.join([*lines, f'  {_command(config, new is not None)}'])
 
     return words
 

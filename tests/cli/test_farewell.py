@@ -30,8 +30,8 @@ def save(folder, epochs):
 
 
 def lines_of(farewell):
-    policy, what, command = farewell().splitlines()
-    return policy, what, command.strip()
+    """The lines of what is said, the command last."""
+    return [line.strip() for line in farewell().splitlines()]
 
 
 def test_run_goes_on_from_its_last_checkpoint(config, tmp_path):
@@ -46,9 +46,8 @@ def test_run_goes_on_from_its_last_checkpoint(config, tmp_path):
 
 
 def test_first_epoch_has_nothing_to_go_on_from(config):
-    policy, what, command = lines_of(how_to_go_on(config))
-    assert policy.startswith('no policy yet')
-    assert what == 'no new checkpoint yet; to start again:'
+    what, command = lines_of(how_to_go_on(config))
+    assert what == 'no new checkpoint yet; to start as before:'
     assert not command.endswith('--resume')
 
 
@@ -56,39 +55,33 @@ def test_what_an_earlier_run_left_is_not_gone_on_from(config, tmp_path):
     save(tmp_path, 2)
     for path in tmp_path.iterdir():
         os.utime(path, (0, 0))
-    policy, what, command = lines_of(how_to_go_on(config))
-    assert policy.startswith('no policy yet')
-    assert what.endswith('to start again:')
+    what, command = lines_of(how_to_go_on(config))
+    assert what == 'no new checkpoint yet; to start as before:'
     assert not command.endswith('--resume')
 
 
-def test_resumed_run_goes_on_from_where_it_did(config, tmp_path):
-    save(tmp_path, 2)
-    config.resume = True
-    policy, what, command = lines_of(how_to_go_on(config))
-    assert policy.endswith('holds the policy of 2 of 5 epochs')
-    assert what.startswith('epoch_2.pth')
-    assert command.endswith('--resume')
-
-
-def test_named_checkpoint_is_named_again_until_there_is_a_new_one(
-    config, tmp_path, monkeypatch
+@pytest.mark.parametrize('resume', [['--resume'], ['--resume', 'old.pth']])
+def test_resumed_run_is_resumed_again_as_it_was_until_there_is_a_new_checkpoint(
+    config, tmp_path, monkeypatch, resume
 ):
-    monkeypatch.setattr(sys, 'orig_argv', [*COMMAND, '--resume', 'old.pth', '--amp'])
-    config.resume, config.load_from = True, 'old.pth'
+    monkeypatch.setattr(sys, 'orig_argv', [*COMMAND, *resume, '--amp'])
+    save(tmp_path, 2)
+    for path in tmp_path.iterdir():
+        os.utime(path, (0, 0))
     farewell = how_to_go_on(config)
-    _, what, command = lines_of(farewell)
-    assert what == 'no new checkpoint yet; to go on from old.pth again:'
-    assert command.endswith('--resume old.pth --amp')
+    what, command = lines_of(farewell)
+    assert what == 'no new checkpoint yet; to start as before:'
+    assert command.endswith(' '.join([*resume, '--amp']))
     save(tmp_path, 3)
+    assert lines_of(farewell)[1].startswith('epoch_3.pth')
     assert lines_of(farewell)[2].endswith("'a config.py' --amp --resume")
 
 
 def test_launching_script_names_its_command(config, monkeypatch):
     config.launcher = 'pytorch'
-    assert lines_of(how_to_go_on(config))[2] == 'the same command'
+    assert lines_of(how_to_go_on(config))[-1] == 'the same command'
     monkeypatch.setenv('DDAS_COMMAND', "bash 'dist search.sh' '--resume'")
-    command = lines_of(how_to_go_on(config))[2]
+    command = lines_of(how_to_go_on(config))[-1]
     assert command == "bash 'dist search.sh' --resume"
 
 
