@@ -9,7 +9,7 @@ SPREAD = math.sqrt(math.pi / 2)
 """Standard deviation of ``r`` (see ``effects``) of one draw, whose mean size is one: of
 normal values, and with many policies per step; with three it is 1.15."""
 ALPHA, POWER = 0.05, 0.8
-LARGE = 1.0  # an effect as large as the mean size of all policies' effects in a step
+LARGE = 0.5  # of a step's mean size; of 293 candidates of 9 real searches 20 had more
 
 
 @dataclass(frozen=True)

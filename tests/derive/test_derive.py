@@ -594,19 +594,19 @@ def test_noise_of_a_very_short_search_moves_alpha_by_one_at_most():
 
 
 @pytest.mark.parametrize(
-    ('steps', 'levels'), [(45_000, [4, 6, 8]), (100, [4, 8]), (60, [6]), (10, [6])]
+    ('steps', 'levels'), [(45_000, [4, 6, 8]), (400, [4, 8]), (300, [6]), (10, [6])]
 )
 def test_a_short_search_has_fewer_levels_and_every_operation(steps, levels):
     assert fitted_levels(PAPER['coco'], steps) == levels
 
 
 def test_derived_search_tells_that_it_has_fewer_levels():
-    plan = replace(PAPER['coco'], num_train=100, num_val=50, epochs=2)
+    plan = replace(PAPER['coco'], num_train=400, num_val=50, epochs=2)
     config = derived(training(RETINANET), plan)  # mini-batches of 2
     assert config.train_cfg.space == dict(name='coco', depth=2, levels=[4, 8])
-    assert config.train_cfg.op_lr == 0.0564  # 5.64 / 100
+    assert config.train_cfg.op_lr == 0.0141  # 5.64 / 400
     (told,) = [line for line in config.derived_from.changes if 'levels' in line]
-    assert told.startswith('levels [4, 8] instead of [4, 6, 8]: 100 steps do not')
+    assert told.startswith('levels [4, 8] instead of [4, 6, 8]: 400 steps do not')
     assert 'levels' not in derived(training(RETINANET), PAPER['coco']).train_cfg.space
 
 
