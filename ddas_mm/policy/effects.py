@@ -24,6 +24,7 @@ EMITTED = {  # which candidates are emitted, by DDASHook.emit
     'without_harmful': (HELPS, UNKNOWN),
     'helpful': (HELPS,),
 }
+SETTLED = 0.7  # of ``agreement``: pairs of real searches below agreed by 0.46 to 0.71
 ROUNDING = 1e-9  # of effects and leverages, which are of size one
 
 
@@ -294,14 +295,35 @@ def in_numbers(effect: Mapping[str, Any]) -> str:
     return f'{effect["effect"]:+.2f} ({effect["low"]:+.2f} to {effect["high"]:+.2f})'
 
 
+def agreement(effects: Told) -> float:
+    """Return how far the effects of another seed would correlate with these, at most.
+
+    It is their reliability, the share of their variance that is not due to errors:
+    ``1 - mean(s_k^2) / var(b_k)``. Networks of two seeds differ, too, so that less is
+    found. NaN where fewer than three are known.
+    """
+    known = [(e['effect'], e['std_error']) for e in effects if e.get('std_error')]
+    if len(known) < 3:
+        return math.nan
+    effect, error = np.array(known).T
+    return max(1 - float(np.mean(error**2) / np.var(effect, ddof=1)), 0)
+
+
 def doubts(effects: Told) -> list[str]:
     """Return what speaks against reading much into a policy, a sentence each."""
     found = []
+    shared = agreement(effects)
     if effects and all(e['verdict'] == UNKNOWN for e in effects):
         draws = sum(e['draws'] for e in effects) / len(effects)
         found.append(
             f'None of the {len(effects)} candidates is told apart from no augmentation '
             f'after {draws:.0f} draws of each: what the policy prefers may be chance.'
+        )
+    elif shared < SETTLED:
+        found.append(
+            "The order of the candidates is uncertain: another seed's effects would "
+            f'correlate with these by {shared:.2f} at most. What is told apart counts, '
+            'not ranks; more epochs or fewer candidates settle them.'
         )
     for e in effects:
         if e['candidate'] != 'Identity' or e['low'] is None:

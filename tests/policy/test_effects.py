@@ -9,6 +9,7 @@ from scipy.stats import norm
 
 from ddas_mm.policy import PolicySchedule, SearchSpace, estimate_effects
 from ddas_mm.policy.effects import (
+    agreement,
     doubts,
     effects_to_list,
     select_candidates,
@@ -230,3 +231,21 @@ def test_verdict_in_words():
     identity = {'candidate': 'Identity', 'verdict': 'harms', 'effect': -0.3}
     (told,) = doubts([{**identity, 'low': -0.5, 'high': -0.1}])
     assert 'Identity, which does nothing, has the effect -0.30' in told
+
+
+def test_seeds_agree_as_far_as_their_errors_let_them():
+    rng = np.random.default_rng(5)
+    truth, spread = rng.normal(0, 0.3, 20), np.ones(20)
+    names = [str(k) for k in range(20)]
+    for steps, settled in ((60, False), (1500, True)):
+        found = []
+        for _ in range(30):
+            history = steps_of(rng, truth, spread, steps, 7, 2)
+            found.append(effects_to_list(estimate_effects(*history, 20), names))
+        means = np.array([[e['effect'] for e in told] for told in found])
+        between = np.corrcoef(means)[np.triu_indices(30, 1)].mean()
+        expected = np.mean([agreement(told) for told in found])
+        assert expected == pytest.approx(between, abs=0.06)
+        doubtful = [bool(doubts(told)) for told in found]
+        assert np.mean(doubtful) < 0.2 if settled else np.mean(doubtful) > 0.8
+    assert np.isnan(agreement(found[0][:2]))
