@@ -5,7 +5,8 @@ S_val, steps between two gradients of it. Evidence is z of the planted candidate
 effect after equally many steps, which begin at a network that was trained without
 policies. It grows with their root, by which it is brought to equal time. Seconds per
 step are processor time of one thread, the settings taking turns, so that other work on
-the machine matters little. Results are JSON lines; what is there is not measured again.
+the machine matters little. over_noise is its effect over the standard error of the
+median candidate. Results are JSON lines; what is there is not measured again.
 
 With --null no candidate has an effect, and searches begin at an untrained network: how
 often does one say "helps" or "harms" all the same?
@@ -134,7 +135,8 @@ class Search:
         """Return what is told apart; z and rank of the planted candidate, its p_o."""
         history, labels = self.loop.step_log.history, self.loop.space.labels
         facts = {**history, 'num_candidates': len(labels)}
-        effects = effects_to_list(estimate_effects(**facts), labels)
+        estimated = estimate_effects(**facts)
+        effects = effects_to_list(estimated, labels)
         found: dict[str, Any] = {
             'steps': len(history['policies']),
             'told': {
@@ -146,6 +148,7 @@ class Search:
             place, z = labels.index(self.planted), evidence(**facts)
             probs = self.loop.policy.op_probs.detach().numpy()
             found['z'] = z[place]
+            found['over_noise'] = estimated.mean[place] / np.median(estimated.std_error)
             found['rank'] = int((z > z[place]).sum()) + 1
             found['ratio'] = probs[place] / np.delete(probs, place).max()
         return found
