@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from inspect import cleandoc
 from itertools import takewhile
+from math import inf
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -121,6 +122,7 @@ def track(items: Any, what: str) -> Iterator[Any]:
         TimeRemainingColumn(),
         *[BarColumn()] * terminal,
         console=console,
+        speed_estimate_period=inf,  # an item may take minutes
         auto_refresh=terminal,
         disable=not terminal,
         redirect_stdout=False,

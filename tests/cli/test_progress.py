@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import rich.console
 
 from ddas_mm.cli import parser as progress
 
@@ -29,6 +30,15 @@ def test_long_work_tells_a_line_per_interval(capsys, narrow, monkeypatch):
     lines = [line.split() for line in err.splitlines()]
     assert [line[:2] for line in lines] == [['letters:', '2/8'], ['letters:', '5/8']]
     assert all(re.fullmatch(r'[-:\d]+', left) for _, _, left in lines)
+
+
+def test_time_left_is_known_where_items_take_minutes(capsys, narrow, monkeypatch):
+    monkeypatch.setattr(progress.time, 'monotonic', lambda: next(times))
+    monkeypatch.setattr(rich.console, 'monotonic', lambda: next(times))
+    times = iter(range(0, 10**6, 100))
+    assert list(progress.track('abcdef', 'letters')) == list('abcdef')
+    *_, last = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r'letters: 5/6 \d:\d\d:\d\d *', last)
 
 
 def test_terminal_shows_a_bar(capsys, narrow, monkeypatch):
