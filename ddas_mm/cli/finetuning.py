@@ -188,9 +188,11 @@ def _tell(
     )
     record |= {'metric': metric, 'gains': gains}
     write_atomically(path, json.dumps(record, indent=1))
-    picture = path.with_suffix('.png')
-    save_effects(gains, f'gain in {metric}', picture)
-    print(path, picture, sep='\n')
+    print(path)
+    if repeats > 1:  # one tells no intervals, which the picture shows
+        picture = path.with_suffix('.png')
+        save_effects(gains, f'gain in {metric}', picture)
+        print(picture)
     return gains
 
 

@@ -216,8 +216,12 @@ def effects_svg(effects: Sequence[Mapping[str, Any]]) -> str:
 
 
 def save_effects(effects: Sequence[Mapping[str, Any]], what: str, path: Path) -> None:
-    """Draw the forest plot into a PNG."""
+    """Draw the forest plot into a PNG, every interval whole."""
     size = 6, REST + ROW * len(effects)
     figure = Figure(figsize=size, dpi=120, layout='constrained')
-    draw_effects(figure.add_subplot(), effects, what)
+    axes = figure.add_subplot()
+    draw_effects(axes, effects, what)
+    ends = [abs(e[end]) for e in effects for end in ('low', 'high') if e[end]]
+    far = max(ends, default=1) * 1.05
+    axes.set_xlim(-far, far)
     figure.savefig(path)
