@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from mmengine.registry import DefaultScope
 
 # Test networks are tiny: a second thread costs more than it brings.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
@@ -15,6 +16,18 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Tests are collected by config: what an installation would write has to be there.
 GENERATE = Path(__file__).parents[1] / 'configs/_base_/generate.py'
 runpy.run_path(str(GENERATE), run_name='__main__')
+
+
+@pytest.fixture(autouse=True)
+def older_scopes_forgotten():
+    """Leave MMEngine the newest run's default scope alone.
+
+    It keeps one of every run of a process, and copies them all whenever something is
+    built in a scope: after hundreds of runs that takes longer than what is built.
+    """
+    yield
+    for name in list(DefaultScope._instance_dict)[:-1]:
+        del DefaultScope._instance_dict[name]
 
 
 @pytest.fixture(scope='session')
