@@ -326,9 +326,8 @@ def doubts(effects: Told) -> list[str]:
             'not ranks; more epochs or fewer candidates settle them.'
         )
     for e in effects:
-        if e['candidate'] != 'Identity' or e['low'] is None:
-            continue
-        if not e['low'] <= 0 <= e['high']:
+        known = e['candidate'] == 'Identity' and e['low'] is not None
+        if known and not e['low'] <= 0 <= e['high']:
             found.append(
                 f'Identity, which does nothing, has the effect {in_numbers(e)}: '
                 'do not trust effects that are no larger.'
