@@ -1,13 +1,7 @@
 """The paper's mathematics; knows no framework beyond torch, numpy and scipy."""
 
 from ddas_mm.policy.effects import Effects, estimate_effects, select_candidates
-from ddas_mm.policy.estimator import (
-    alignment,
-    alignment_signal,
-    mixture_weights,
-    policy_loss,
-    sequence_probs,
-)
+from ddas_mm.policy.estimator import alignment, alignment_signal
 from ddas_mm.policy.file import (
     policy_from_dict,
     policy_to_dict,
@@ -26,13 +20,10 @@ __all__ = [
     'alignment',
     'alignment_signal',
     'estimate_effects',
-    'mixture_weights',
     'policy_from_dict',
-    'policy_loss',
     'policy_to_dict',
     'read_policy',
     'sample_policies',
     'select_candidates',
-    'sequence_probs',
     'write_policy',
 ]

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from ddas_mm.policy import PolicyParams, alignment, policy_loss, sequence_probs
+from ddas_mm.policy import PolicyParams, alignment
+from ddas_mm.policy.estimator import policy_loss, sequence_probs
 
 LR = 0.3
 K, L, DEPTH, P = 7, 3, 2, 11

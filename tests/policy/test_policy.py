@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from ddas_mm.errors import SettingError
-from ddas_mm.policy import PolicyParams, sample_policies, sequence_probs
+from ddas_mm.policy import PolicyParams, sample_policies
+from ddas_mm.policy.estimator import sequence_probs
 from ddas_mm.policy.learned import MaskedAdam
 
 
