@@ -3,6 +3,7 @@
 import os
 import runpy
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,18 @@ def older_scopes_forgotten():
     yield
     for name in list(DefaultScope._instance_dict)[:-1]:
         del DefaultScope._instance_dict[name]
+
+
+@pytest.fixture(autouse=True)
+def undrawn(request, monkeypatch):
+    """Leave out plots and report at the end of a search, which take longer than it.
+
+    Tests that look at them are marked as ``drawn``; fixtures of modules are drawn.
+    """
+    hook = sys.modules.get('ddas_mm.hook')
+    if hook is not None and request.node.get_closest_marker('drawn') is None:
+        for name in ('plot_policy', 'report_search'):
+            monkeypatch.setattr(hook, name, lambda *_: [])
 
 
 @pytest.fixture(scope='session')

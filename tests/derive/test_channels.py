@@ -94,6 +94,7 @@ def kind(request, tmp_path, monkeypatch):
     return request.param
 
 
+@pytest.mark.drawn
 def test_search_report_and_training(kind, monkeypatch):
     sizes = ['--num-train', 12, '--num-val', 8, '--epochs', 1]
     options = ['--cfg-options', 'log_level=INFO']

@@ -108,7 +108,6 @@ def test_hook_emits_the_candidates_asked_for(tmp_path, monkeypatch, emit):
         return replace(estimate(**history), verdict=verdict)
 
     monkeypatch.setattr(loop, 'estimate_effects', told)
-    monkeypatch.setattr('ddas_mm.hook.report_search', lambda *_: [])
     changes = {'train_cfg.max_epochs': 1, 'custom_hooks.0.emit': emit}
     toy.build_runner(tmp_path, **changes).train()
     emitted = Config.fromfile(tmp_path / 'ddas_policy.py').ddas_policy

@@ -162,6 +162,7 @@ def test_report_names_nothing_outside_of_itself(large):
     assert not re.search(r'(?:src|href)="(?!data:|#)|url\((?!#)|@import|https?:', page)
 
 
+@pytest.mark.drawn
 def test_a_report_that_fails_costs_a_warning_only(tmp_path, monkeypatch, caplog):
     def fail(*args):
         raise OSError('no space left')

@@ -22,6 +22,7 @@ def search(work_dir, **changes):
     return runner
 
 
+@pytest.mark.drawn
 def test_search_leaves_a_policy_of_one_row_per_epoch(tmp_path):
     runner = search(tmp_path, **{'train_cfg.max_epochs': 3})
     schedule = read_policy(tmp_path / 'policy.json')
