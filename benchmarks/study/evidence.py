@@ -227,12 +227,14 @@ def shift_bench(results: list[Result], picture: Path) -> str:
         (images, method): f'{method} ({images})' if images else method
         for images, method in found
     }
-    there = [s for s in SHIFTS if all(s in values for values in found.values())]
+    searched = [set(v) for (images, _), v in found.items() if images]
+    there = [shift for shift in SHIFTS if any(shift in each for each in searched)]
     rows = [['method', *there, 'mean']]
     for column, values in found.items():
-        mean = np.mean([values[shift] for shift in there])
-        cells = (f'{values[shift]:.1f}' for shift in there)
-        rows.append([names[column], *cells, f'{mean:.1f}'])
+        cells = [f'{values[s]:.1f}' if s in values else '' for s in there]
+        whole = values.keys() >= set(there)
+        mean = f'{np.mean([values[s] for s in there]):.1f}' if whole else ''
+        rows.append([names[column], *cells, mean])
     gains = [['difference', *there, 'mean of the shifts']]
     for images in sorted({images for images, _ in found} - {0}):
         ours = images, 'DDAS learned'
@@ -240,14 +242,15 @@ def shift_bench(results: list[Result], picture: Path) -> str:
             (0, method) for method in ('TA, own operations', 'uniform', 'none')
         ]:
             if ours in found and other in found:
-                each = [found[ours][s] - found[other][s] for s in there]
+                both = found[ours].keys() & found[other].keys()
+                each = {s: found[ours][s] - found[other][s] for s in there if s in both}
                 name = f'{names[ours]} minus {names[other]}'
-                cells = [f'{gain:+.1f}' for gain in each]
-                gains.append([name, *cells, interval(each, 1, '+')])
+                cells = [f'{each[s]:+.1f}' if s in each else '' for s in there]
+                gains.append([name, *cells, interval(list(each.values()), 1, '+')])
     figure, axes = new_figure(9, 4.4)
     for column, values in found.items():
         style = '-' if 'DDAS' in column[1] else ':'
-        numbers = [values[shift] for shift in there]
+        numbers = [values.get(shift, np.nan) for shift in there]
         axes.plot(numbers, style, marker='o', markersize=3, label=names[column])
     axes.set_xticks(range(len(there)), there, rotation=20)
     axes.set_ylabel('accuracy on shifted test images, %')
