@@ -1,5 +1,7 @@
 """Gains in a metric, their intervals, and which metric counts."""
 
+import json
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -13,6 +15,7 @@ from ddas_mm.outcome.gains import (
     plain_metrics,
 )
 from ddas_mm.outcome.plots import save_effects
+from tests.ranks import ROOT
 
 COCO = {'coco/bbox_mAP_50': 0.5, 'coco/bbox_mAP': 0.3, 'coco/bbox_mAP_s': -1.0}
 
@@ -83,6 +86,26 @@ def test_one_repeat_has_an_order_and_no_verdicts():
 
 def test_alike_in_all_repeats_is_no_gain():
     assert gains([[0.3, 0.4]] * 3)[0]['verdict'] == 'not told apart'
+
+
+def test_what_is_left_out_by_the_study_s_fine_tunings_loses_in_whole_trainings():
+    found: dict = {'truth': {}, 'fine-tuning': {}}
+    results = (ROOT / 'benchmarks/study/results/D1.jsonl').read_text().splitlines()
+    for line in map(json.loads, results):
+        kind = found.get(line['tags'].get('what'), {})
+        kind.setdefault(line['tags'].get('op'), []).append(line.get('accuracy'))
+    names = [name for name in found['truth'] if name != 'none']
+    told = {}
+    for kind, runs in found.items():
+        values = np.array([runs[name] for name in ('none', *names)])
+        told[kind] = {g['candidate']: g for g in estimate_gains(names, values)}
+    truth, short = ([kind[name]['effect'] for name in names] for kind in told.values())
+    assert stats.spearmanr(truth, short)[0] == pytest.approx(0.85, abs=0.005)
+    assert np.mean(short) - np.mean(truth) == pytest.approx(-1.2, abs=0.05)
+    harm = [n for n in names if told['fine-tuning'][n]['verdict'] == 'harms']
+    gain = {n: round(told['truth'][n]['effect'], 1) for n in harm}
+    assert len(harm) == 7
+    assert {n: g for n, g in gain.items() if g > 0} == {'Solarize': 0.4}
 
 
 def test_picture_is_drawn(tmp_path):
