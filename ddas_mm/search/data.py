@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -9,12 +10,12 @@ from typing import Any
 import torch
 from mmengine.dist import get_dist_info
 from mmengine.model import BaseDataPreprocessor
-from mmengine.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS
+from mmengine.registry import DATA_SAMPLERS, DATASETS, FUNCTIONS, TRANSFORMS
 from torch.utils.data import BatchSampler, DataLoader
 
 from ddas_mm import errors
 from ddas_mm.augment.candidates import CandidateOps
-from ddas_mm.config import find_typed
+from ddas_mm.config import find_typed, type_name
 from ddas_mm.errors import SettingError
 from ddas_mm.policy import SearchSpace
 from ddas_mm.search.contents import check_images, check_scale
@@ -103,12 +104,8 @@ def build_dataset(config: Any, name: str) -> Any:
         # what BaseDataset says when it serialises an empty list
         if 'need at least one array' not in str(error):
             reason = ' '.join(str(error).split()).partition('. ')[0]
-            files = [
-                str(c['ann_file']) for c in find_typed(config) if c.get('ann_file')
-            ]
-            of = f' ({", ".join(files)})' if files else ''
             raise SettingError(
-                f'{name}{of} cannot be built: {type(error).__name__}: {reason}'
+                f'{_what_fails(error, config, name)}: {type(error).__name__}: {reason}'
             ) from error
         dataset = []
     if len(dataset) == 0:
@@ -117,6 +114,18 @@ def build_dataset(config: Any, name: str) -> Any:
             'metainfo.classes and filter_cfg'
         )
     return dataset
+
+
+def _what_fails(error: BaseException, config: Any, name: str) -> str:
+    """Return whether a step of the pipeline or the annotations are at fault."""
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+        held = frame.f_locals
+        registry = getattr(held.get('registry'), 'name', None)
+        if frame.f_code.co_name == 'build_from_cfg' and registry == TRANSFORMS.name:
+            step = type_name(held['cfg'])
+            return f'{step!r} of the pipeline of {name} cannot be built'
+    files = [str(c['ann_file']) for c in find_typed(config) if c.get('ann_file')]
+    return ' '.join([f'{name} cannot be read', *(f'({file})' for file in files)])
 
 
 def _merge(own: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:

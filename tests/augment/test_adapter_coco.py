@@ -23,7 +23,8 @@ MOVING = (
 def coco(tmp_path_factory):
     root = tmp_path_factory.mktemp('coco128')
     with tarfile.open(shared_path('data', 'coco128.tar')) as archive:
-        archive.extractall(root, filter='data')
+        archive.extraction_filter = getattr(tarfile, 'data_filter', None)
+        archive.extractall(root)
     return CocoDataset(
         ann_file='annotations/instances_train2017.json',
         data_root=str(root),

@@ -30,7 +30,8 @@ def op_probs():
 def data_root(tmp_path_factory):
     root = tmp_path_factory.mktemp('coco128')
     with tarfile.open(shared_path('data', 'coco128.tar')) as archive:
-        archive.extractall(root, filter='data')
+        archive.extraction_filter = getattr(tarfile, 'data_filter', None)
+        archive.extractall(root)
     return root
 
 

@@ -25,7 +25,7 @@ from mmengine.registry import METRICS, MODELS
 from tests.toy import ToyModel
 
 @MODELS.register_module()
-class ToyClassifier(ToyModel):
+class LabelClassifier(ToyModel):
     def forward(self, inputs, labels, mode='tensor'):
         if mode == 'predict':
             return [{'label': label} for label in labels]
@@ -41,7 +41,7 @@ class CountLabels(BaseMetric):
 """
 REAL = """
 custom_imports = dict(imports=['toy_classifier'])
-model = dict(type='ToyClassifier')
+model = dict(type='LabelClassifier')
 train_dataloader = test_dataloader = dict(
     batch_size=4,
     num_workers=0,

@@ -125,7 +125,11 @@ def class_folders(path: Path, parent: Path) -> Path:
             with tempfile.TemporaryDirectory(dir=parent) as folder:
                 try:
                     with tarfile.open(path) as archive:
-                        archive.extractall(Path(folder) / 'whole', filter='data')
+                        # Python before 3.10.12 and 3.11.4 has no such filter
+                        archive.extraction_filter = getattr(
+                            tarfile, 'data_filter', None
+                        )
+                        archive.extractall(Path(folder) / 'whole')
                 except tarfile.TarError as error:
                     raise SettingError(
                         f'--cifar10 {str(path)!r} is no tar archive: {error}'
