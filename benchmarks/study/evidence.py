@@ -377,7 +377,7 @@ def ranking(results: list[Result], picture: Path) -> str:
     for what, found in together.items():
         gained = list(differences(by_seed(found, 'accuracy'), plain).values())
         drawn += f' {what.capitalize()}, drawn alike on 75 % of the images: '
-        drawn += f'{interval(gained, 1, "+")} points, {len(gained)} seeds.'
+        drawn += f'{interval(gained, 1, "+")} points (seeds: {len(gained)}).'
     seeds = ''
     if all(agree.values()):
         seeds = (

@@ -148,13 +148,7 @@ def rank_by_metric(training: Config, args: argparse.Namespace) -> None:
         )
         for repeat, name in track(todo, 'fine-tunings'):
             tuned = forks.tune(names.index(name), args.seed + APART * repeat, steps)
-            found = forks.evaluate(tuned)
-            if not np.isfinite(found.get(metric, np.nan)):
-                raise SearchFailed(
-                    f'fine-tuning with {name} comes to no {metric}; try a smaller '
-                    '--lr-scale, or take the operation out of the space'
-                )
-            runs[name].append(plain_metrics(found))
+            runs[name].append(_measured(forks.evaluate(tuned), metric, name))
             write_atomically(path, json.dumps(record, indent=1))
     lower = lower_is_better(metric, hook)
     gains = _tell(path, record, tried, args.repeats, metric, lower)
@@ -164,6 +158,16 @@ def rank_by_metric(training: Config, args: argparse.Namespace) -> None:
         text = space_text(space, search.train_cfg.space, kept)
         write_atomically(args.emit_space, text)
         print(args.emit_space)
+
+
+def _measured(found: dict[str, Any], metric: str, name: str) -> dict[str, float]:
+    """Return the metrics of a fine-tuning, which must have the one that counts."""
+    if not np.isfinite(found.get(metric, np.nan)):
+        raise SearchFailed(
+            f'fine-tuning with {name} comes to no {metric}; try a smaller '
+            '--lr-scale, or take the operation out of the space'
+        )
+    return plain_metrics(found)
 
 
 def _tell(
