@@ -1,30 +1,18 @@
 """Operations ranked by fine-tuning with each: networks of three mm packages."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from tests.integration import test_digits as quickstart
 from tests.integration import test_planted_segmentation as squares
 from tests.ranks import ROOT
 from tests.toy import NO_MMSEG
 
 pytestmark = pytest.mark.slow
-
-
-def run(*command, cwd):
-    result = subprocess.run(
-        [sys.executable, '-W', 'ignore', *map(str, command)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
+run, digits = quickstart.run, quickstart.digits
 
 
 def ranked(folder, config, checkpoint, *options):
@@ -86,15 +74,6 @@ def test_planted_change_of_a_segmentation_gains_most(planted, tmp_path):
     best, *others = found['gains']
     assert (best['candidate'], best['verdict']) == (planted, 'helps')
     assert best['low'] > max(gain['high'] for gain in others)
-
-
-@pytest.fixture(scope='module')
-def digits(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('data') / 'digits'
-    sizes = ('--num-train', 24, '--num-val', 16, '--num-test', 16)
-    tool = ROOT / 'tools/dataset_converters/digits.py'
-    run(tool, '--out', folder, *sizes, cwd=folder.parent)
-    return folder
 
 
 def test_detector_of_mmdet_is_ranked_by_its_map(digits, tmp_path):
