@@ -411,6 +411,58 @@ def paper_search(results: list[Result], picture: Path) -> str:
     )
 
 
+def real_cells(results: list[Result], picture: Path) -> str:
+    """Part E: a table of methods and classes, and the curve without a policy."""
+    methods = grouped(
+        [r for r in results if r['kind'] == 'cells_train' and 'method' in r['tags']],
+        lambda r: r['tags']['method'],
+    )
+    values = {m: by_seed(found, 'mAP') for m, found in methods.items()}
+    classes = list(next(iter(methods.values()))[0]['per_class'])
+    bases = 'flip', 'uniform'
+    head = ['method', 'runs', 'mAP', 'mAP at IoU 0.5', *(f'AP, {c}' for c in classes)]
+    rows = [[*head, *(f'minus {base}, paired by seed' for base in bases)]]
+    for method, found in methods.items():
+        row = [method, str(len(found))]
+        row += [interval([r[m] for r in found], 3) for m in ('mAP', 'mAP_50')]
+        for name in classes:
+            row.append(f'{np.mean([r["per_class"][name] for r in found]):.3f}')
+        for base in bases:
+            there = method != base and base in values
+            gains = differences(values[method], values[base]) if there else {}
+            row.append(interval(list(gains.values()), 3, '+') if gains else '')
+        rows.append(row)
+    starts = [r['mAP'] for r in results if r['tags'].get('what') == 'start']
+    curves = [r['curve'] for r in results if 'curve' in r]
+    told = ''
+    if curves:
+        course = ', '.join(f'{p["step"]}: {p["mAP"]:.3f}' for p in curves[0])
+        told = (
+            f'mAP of *flip* on val.json after so many steps, seed 0: {course}; the '
+            f"training's loss fell from {curves[0][0]['loss']:.2f} to "
+            f'{curves[0][-1]["loss"]:.2f} meanwhile.\n\n'
+            f'![course of flip](images/{picture.name})\n\n'
+        )
+        _draw_curve(curves[0], picture)
+    return (
+        f'{table(rows)}\nThe common checkpoints, on val.json: {interval(starts, 3)}. '
+        f'{told}{_found(results)}{cost(results)}'
+    )
+
+
+def _draw_curve(curve: Sequence[dict[str, float]], picture: Path) -> None:
+    figure, axes = new_figure(6, 3)
+    steps = [point['step'] for point in curve]
+    axes.plot(steps, [point['mAP'] for point in curve], label='mAP on val.json')
+    axes.set_xlabel('step')
+    other = axes.twinx()
+    losses = [point['loss'] for point in curve]
+    other.plot(steps, losses, 'C1:', label="the training's loss")
+    other.spines['top'].set_visible(False)
+    figure.legend(frameon=False, fontsize=8, loc='outside upper right', ncols=2)
+    figure.savefig(picture)
+
+
 REPORTS = {
     'S': new_camera,
     'B': little_data,
@@ -419,6 +471,7 @@ REPORTS = {
     'D1': ranking,
     'D2': ranking,
     'A': paper_search,
+    'E': real_cells,
 }
 
 

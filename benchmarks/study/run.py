@@ -36,6 +36,7 @@ def parse_args() -> argparse.Namespace:
     add('--parts', nargs='+', choices=list(PARTS), default=['S', 'D1', 'B'])
     add('--cifar10', metavar='PATH', help='class folders of images, or a tar of them')
     add('--digits', type=Path, metavar='DIR', help='of dataset_converters/digits.py')
+    add('--cells', type=Path, metavar='DIR', help='annotations and images of BCCD')
     add('--out', type=Path, default=Path('work_dirs/study'), help='results go here')
     add('--scratch', type=Path, help='what need not be kept (a folder of --out)')
     add('--workers', type=int, default=os.cpu_count())
@@ -201,7 +202,7 @@ def main() -> None:
     for folder in list(folders.values()):
         folder.mkdir(parents=True, exist_ok=True)
     folders['data'] = args.scratch / 'cifar10'
-    folders['digits'] = args.digits
+    folders |= {'digits': args.digits, 'cells': args.cells}
     if args.cifar10:
         images.pack(args.cifar10, folders['data'])
     os.environ.update(OMP_NUM_THREADS='1', MKL_NUM_THREADS='1')

@@ -116,6 +116,8 @@ def augment_step(policy: Any, folders: dict[str, Path]) -> list[dict[str, Any]]:
         return []
     if isinstance(policy, str):
         return [TO_PIL, TORCHVISION[policy], {**FROM_PIL, 'to_bgr': True}]
+    if 'policies' in policy:
+        return [{'type': 'ddas_mm.SubPolicyAugment', **policy}]
     if 'picked' in policy:
         policy = picked(policy, folders['policies'])
     if 'search' in policy:
@@ -173,8 +175,6 @@ def cifar_config(job: Job, folders: dict[str, Path], loaders: int) -> Config:
         }
         ours = any('DDASAugment' in step['type'] for step in steps)
         config.custom_hooks = [{'type': 'ddas_mm.DDASHook'}] if ours else []
-    if 'load' in setup:
-        config.load_from = str(folders['policies'] / f'{setup["load"]}.pth')
     return config
 
 
@@ -243,6 +243,8 @@ def complete(config: Config, job: Job, folders: dict[str, Path]) -> None:
     config.work_dir = str(folders['work'])
     config.experiment_name = f'{job.name}_{time.time_ns()}'
     config.randomness = {'seed': job.seed}
+    if 'load' in job.setup:
+        config.load_from = str(folders['policies'] / f'{job.setup["load"]}.pth')
     config.log_level = 'WARNING'
     config.default_hooks = {
         'logger': {'type': 'LoggerHook', 'interval': NEVER},
@@ -314,11 +316,11 @@ def execute(job: Job, folders: dict[str, Path], loaders: int) -> dict[str, Any]:
     work = folders['scratch'] / job.name
     work.mkdir(parents=True, exist_ok=True)
     folders = {**folders, 'work': work}
-    if job.kind.startswith('digits'):
-        import digits_work
+    if job.kind.startswith(('digits', 'cells')):
+        import detection_work
 
-        config = digits_work.config(job, folders, augment_step)
-        measure = digits_work.evaluate
+        config = detection_work.config(job, folders, augment_step)
+        measure = detection_work.evaluate
     else:
         config, measure = cifar_config(job, folders, loaders), evaluate
     text = json.dumps(job.setup, sort_keys=True, default=str)

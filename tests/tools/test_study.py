@@ -8,11 +8,12 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from mmengine.fileio import dump
 
 from benchmarks.study import images, jobs
 from tests.ranks import ROOT
 
-PARTS = [part for part in jobs.PARTS if part != 'S']
+PARTS = [part for part in jobs.PARTS if part not in 'SE']
 
 
 @pytest.mark.parametrize('part', jobs.PARTS)
@@ -46,6 +47,49 @@ def ends(stretch):
     return stretch['start'], stretch['count']
 
 
+@pytest.fixture
+def cells_config(monkeypatch):
+    """The config of a job of part E, as its process makes it."""
+    monkeypatch.syspath_prepend(ROOT / 'benchmarks/study')
+    from detection_work import config
+
+    return lambda job: config(job, {'cells': 'bccd'}, lambda *_: [])
+
+
+def test_cells_see_test_images_in_their_last_figure_only(cells_config):
+    for job in jobs.PARTS['E'](1.0):
+        config = cells_config(job)
+        last = config.pop('test_dataloader'), config.pop('test_evaluator')
+        assert 'test.json' not in config.pretty_text
+        if 'method' in job.tags and job.kind == 'cells_train':
+            loader, evaluator = last
+            assert loader.dataset.ann_file == 'annotations/test.json'
+            assert evaluator.ann_file == 'bccd/annotations/test.json'
+
+
+def test_all_methods_of_a_seed_train_on_the_same_cells(cells_config):
+    chosen = {}
+    for job in jobs.PARTS['E'](1.0):
+        images = cells_config(job).train_dataloader.dataset.indices
+        assert len(set(images)) == 40
+        assert chosen.setdefault(job.seed, images) == images
+    assert len({*map(tuple, chosen.values())}) == 3
+
+
+def test_searches_see_other_cells_than_they_train_on(cells_config):
+    for job in jobs.PARTS['E'](1.0):
+        if job.kind == 'cells_search':
+            config = cells_config(job)
+            val = config.train_cfg.policy_dataloader.dataset
+            assert config.train_dataloader.dataset.ann_file == 'annotations/train.json'
+            assert val.ann_file == 'annotations/val.json'
+            assert len(set(val.indices)) == 40
+            steps = (
+                config.train_cfg.max_epochs * 40 / config.train_dataloader.batch_size
+            )
+            assert steps == job.setup['steps']
+
+
 def test_cameras_undo_themselves_where_they_can():
     image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     for shift, times in {'quarter turn': 4, 'mirror': 2, 'inverted': 2}.items():
@@ -75,8 +119,34 @@ def test_every_stretch_of_packed_images_holds_the_classes_in_equal_parts(tmp_pat
     assert np.bincount(labels).tolist() == [5] * 10
 
 
+def cells(root):
+    """As many images as BCCD has, a grey square on noise in each."""
+    rng = np.random.default_rng(0)
+    (root / 'images').mkdir(parents=True)
+    for split, count in {'train': 205, 'val': 87, 'test': 72}.items():
+        found = {'images': [], 'annotations': []}
+        for number in range(count):
+            name, box = f'{split}{number}.png', [40, 30, 60, 60]
+            image = rng.integers(0, 256, (120, 160, 3), dtype=np.uint8)
+            image[30:90, 40:100] = 128
+            cv2.imwrite(str(root / 'images' / name), image)
+            found['images'].append(
+                {'id': number, 'file_name': name, 'width': 160, 'height': 120}
+            )
+            found['annotations'].append(
+                {'id': number, 'image_id': number, 'category_id': number % 3 + 1}
+                | {'bbox': box, 'area': 3600, 'iscrowd': 0}
+            )
+        found['categories'] = [
+            {'id': k + 1, 'name': name}
+            for k, name in enumerate(('RBC', 'WBC', 'Platelets'))
+        ]
+        dump(found, root / f'annotations/{split}.json')
+
+
 @pytest.mark.slow
 def test_a_job_of_each_kind_is_done(tmp_path):
+    cells(tmp_path / 'cells')
     class_folders(tmp_path / 'cifar10')
     command = [
         sys.executable,
@@ -85,9 +155,10 @@ def test_a_job_of_each_kind_is_done(tmp_path):
         '--workers',
         '1',
     ]
-    command += ['--parts', 'B', 'D2', '--cifar10', str(tmp_path / 'cifar10')]
+    command += ['--parts', 'B', 'D2', 'E', '--cifar10', str(tmp_path / 'cifar10')]
+    command += ['--cells', str(tmp_path / 'cells')]
     subprocess.run([*command, '--out', str(tmp_path / 'out')], check=True, timeout=600)
-    for part in ('B', 'D2'):
+    for part in ('B', 'D2', 'E'):
         lines = (tmp_path / f'out/{part}.jsonl').read_text().splitlines()
         assert all('failed' not in json.loads(line) for line in lines)
 

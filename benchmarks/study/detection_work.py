@@ -1,0 +1,151 @@
+"""Detection, of the embedded digits and of blood cells: one search or one training."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jobs import Job
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+from ddas_mm.config import set_data_root
+
+STUDY = Path(__file__).resolve().parent
+DIGITS = STUDY.parents[1] / 'configs'
+CONFIGS = {
+    'digits_search': DIGITS / 'ddas_retinanet_r18_digits.py',
+    'digits_train': DIGITS / 'retrain/retinanet_r18_digits.py',
+    'cells_search': STUDY / 'cells_search.py',
+    'cells_train': STUDY / 'cells.py',
+}
+NUM_TRAIN = 205  # images of blood cells to train on
+NUM_VAL = {'digits': 300, 'cells': 87}  # images that S_val is drawn from
+NEVER = 10**9
+
+
+def drawn(seed: int, size: int, count: int) -> list[int]:
+    """Return which ``count`` of ``size`` images a seed draws."""
+    return np.random.default_rng(seed).permutation(size)[:count].tolist()
+
+
+def config(job: Job, folders: dict[str, Path], augment: Any) -> Config:
+    """Return a config of the data with other images, steps and policy.
+
+    Args:
+        job: The job.
+        folders: ``digits`` or ``cells`` holds the data.
+        augment: Turns a job's policy into the steps of a pipeline.
+    """
+    setup = job.setup
+    data, task = job.kind.split('_')
+    config = Config.fromfile(CONFIGS[job.kind])
+    val = drawn(job.seed, NUM_VAL[data], setup.get('images', 0))
+    if data == 'cells':
+        train = drawn(job.seed, NUM_TRAIN, setup['images'])
+        config.train_dataloader.dataset.indices = train
+    if task == 'search':
+        _searching(config, setup, val)
+    else:
+        _training(config, setup, augment(setup['policy'], folders), val)
+    set_data_root(config, str(folders[data]))
+    return config
+
+
+@HOOKS.register_module()
+class CurveHook(Hook):
+    """Note mAP on S_val's images at every validation, and the loss since the last."""
+
+    def __init__(self) -> None:
+        self.curve: list[dict[str, float]] = []
+
+    def after_val_epoch(self, runner: Runner, metrics: Any = None) -> None:
+        """Add a point to the curve."""
+        losses, _ = runner.message_hub.get_scalar('train/loss').data
+        since = self.curve[-1]['step'] if self.curve else 0
+        loss = round(float(np.mean(losses[since:])), 4)
+        mean_ap = float(metrics.get('coco/bbox_mAP', 0.0))
+        self.curve.append({'step': runner.iter, 'loss': loss, 'mAP': mean_ap})
+
+
+def _searching(config: Config, setup: dict[str, Any], chosen: list[int]) -> None:
+    val = config.train_cfg.policy_dataloader
+    val.dataset.indices = chosen
+    val.batch_size = min(val.batch_size, len(chosen))
+    config.custom_hooks = [{'type': 'ddas_mm.DDASHook', 'smooth': 2}]
+    if 'space' in setup:
+        config.train_cfg.space = setup['space']
+    if 'few' in setup:
+        config.train_cfg.update(max_epochs=1, proxy={'num_train': 8})
+
+
+def _training(
+    config: Config, setup: dict[str, Any], steps: list[Any], chosen: list[int]
+) -> None:
+    train = config.train_dataloader
+    pipeline = train.dataset.pipeline
+    names = [step['type'] for step in pipeline]
+    place = names.index('ddas_mm.DDASAugment')
+    pipeline[place : place + 1] = steps
+    if not any(step['type'] == 'ddas_mm.DDASAugment' for step in steps):
+        config.custom_hooks = []
+    if setup.get('times'):
+        camera = copy.deepcopy(train.dataset)
+        camera.ann_file = 'annotations/deploy_val.json'
+        camera.data_prefix = {'img': 'deploy_val/'}
+        camera.indices = chosen * setup['times']
+        parts = [train.dataset, camera]
+        train.dataset = {'type': 'ConcatDataset', 'datasets': parts}
+    train.sampler = {'type': 'InfiniteSampler'}
+    config.train_cfg = {
+        'type': 'IterBasedTrainLoop',
+        'max_iters': setup['steps'],
+        'val_interval': setup.get('curve', NEVER),
+    }
+    warm, cosine = config.param_scheduler
+    del cosine['convert_to_iter_based']
+    cosine.update(T_max=setup['steps'], by_epoch=False)
+    config.param_scheduler = [warm, cosine]
+    if setup.get('save'):  # others go on from it, at its rate
+        config.param_scheduler = [warm]
+    elif 'load' in setup:
+        config.param_scheduler = [cosine]
+    if 'few' in setup:
+        config.test_dataloader.dataset.indices = 8
+    if 'curve' in setup:
+        config.val_dataloader = copy.deepcopy(config.test_dataloader)
+        config.val_evaluator = copy.deepcopy(config.test_evaluator)
+        config.val_cfg = {}
+        config.custom_hooks = [*config.custom_hooks, {'type': 'CurveHook'}]
+        _measure_on_val(config.val_dataloader, config.val_evaluator)
+    if setup.get('test') == 'val':
+        _measure_on_val(config.test_dataloader, config.test_evaluator)
+
+
+def _measure_on_val(loader: Any, evaluator: Any) -> None:
+    loader.dataset.ann_file = 'annotations/val.json'
+    evaluator.ann_file = f'{loader.dataset.data_root}{loader.dataset.ann_file}'
+
+
+def evaluate(runner: Runner, _job: Job, _folders: dict[str, Path]) -> dict[str, Any]:
+    """Return mAP, of each class too where the evaluator tells, and the curve."""
+    metrics = runner.test()
+    found: dict[str, Any] = {  # without any detection there are no figures
+        name: metrics.get(f'coco/bbox_{name}', 0.0) for name in ('mAP', 'mAP_50')
+    }
+    ending = '_precision'
+    per_class = {
+        name.removeprefix('coco/').removesuffix(ending): value
+        for name, value in metrics.items()
+        if name.endswith(ending)
+    }
+    if per_class:
+        found['per_class'] = per_class
+    curves = [hook.curve for hook in runner.hooks if isinstance(hook, CurveHook)]
+    if curves:
+        found['curve'] = curves[0]
+    return found
