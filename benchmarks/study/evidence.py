@@ -12,9 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from itertools import combinations
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +20,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tools/analysis_tools'))
 
 import numpy as np
-from compare import differences, summarise
+from compare import differences
 from jobs import PARTS, SHIFTS
-from matplotlib.figure import Figure
-from scipy import stats
+from rankings import ranking
+from summaries import (
+    Result,
+    by_seed,
+    cost,
+    grouped,
+    interval,
+    new_figure,
+    searches,
+    table,
+    welch,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
-FIRST = 4  # operations of a ranking that somebody would take
-Result = dict[str, Any]
-Values = dict[int, float]  # of seeds, searches of one seed averaged
 
 
 def load(folder: Path, part: str) -> list[Result]:
@@ -62,62 +67,6 @@ def _load(folder: Path, part: str) -> list[Result]:
     return [found[name] for name in names if name in found]
 
 
-def grouped(
-    results: Iterable[Result], key: Callable[[Result], Any]
-) -> dict[Any, list[Result]]:
-    """Return results by what ``key`` says of them."""
-    groups = defaultdict(list)
-    for result in results:
-        groups[key(result)].append(result)
-    return dict(groups)
-
-
-def by_seed(results: Sequence[Result], metric: str) -> Values:
-    """Return the mean of each seed."""
-    seeds = grouped(results, lambda r: r['seed'])
-    return {s: float(np.mean([r[metric] for r in found])) for s, found in seeds.items()}
-
-
-def interval(numbers: Sequence[float], digits: int, sign: str = '') -> str:
-    """Return mean and 95 % interval as text."""
-    mean, low, high = summarise(numbers)
-    text = f'{mean:{sign}.{digits}f}'
-    if np.isnan(low):
-        return text
-    return f'{text} ({low:{sign}.{digits}f} to {high:{sign}.{digits}f})'
-
-
-def welch(first: Sequence[float], second: Sequence[float], digits: int) -> str:
-    """Return the difference of two means, and its 95 % interval if not paired."""
-    if min(len(first), len(second)) < 2:
-        return ''
-    found = stats.ttest_ind(first, second, equal_var=False)
-    low, high = found.confidence_interval()
-    mean = np.mean(first) - np.mean(second)
-    return f'{mean:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})'
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table, the first row its head."""
-    lines = [rows[0], ['---', *['--:'] * (len(rows[0]) - 1)], *rows[1:]]
-    return ''.join(f'| {" | ".join(cells)} |\n' for cells in lines)
-
-
-def new_figure(width: float, height: float) -> tuple[Figure, Any]:
-    """Return a figure and its axes."""
-    figure = Figure(figsize=(width, height), dpi=110, layout='constrained')
-    axes = figure.subplots()
-    axes.spines[['top', 'right']].set_visible(False)
-    return figure, axes
-
-
-def cost(results: Sequence[Result]) -> str:
-    """Return a sentence on jobs, time and devices."""
-    hours = sum(r['seconds'] for r in results) / 3600
-    devices = ', '.join(sorted({r['device'] for r in results}))
-    return f'{len(results)} jobs, {hours:.2f} job-hours ({devices}).\n'
-
-
 def little_data(results: list[Result], picture: Path) -> str:
     """Part B."""
     methods = grouped(
@@ -143,7 +92,7 @@ def little_data(results: list[Result], picture: Path) -> str:
     axes.invert_yaxis()
     axes.set_xlabel('accuracy on the test images, %')
     figure.savefig(picture)
-    return f'{table(rows)}\n{_found(results)}{cost(results)}'
+    return f'{table(rows)}\n{searches(results)}{cost(results)}'
 
 
 def new_camera(results: list[Result], picture: Path) -> str:
@@ -166,7 +115,7 @@ def new_camera(results: list[Result], picture: Path) -> str:
     if len(sizes) > 1:
         _draw_cameras(groups, head[1:], sizes, neither, picture)
     seeds = interval(neither, 3) if neither else 'not run'
-    return f'{table(rows)}\nNeither: {seeds}.\n\n' + _found(results) + cost(results)
+    return f'{table(rows)}\nNeither: {seeds}.\n\n' + searches(results) + cost(results)
 
 
 def _draw_cameras(
@@ -192,24 +141,6 @@ def _draw_cameras(
     axes.set_ylabel('mAP on its test images')
     axes.legend(frameon=False)
     figure.savefig(picture)
-
-
-def _found(results: list[Result]) -> str:
-    head = ['search', 'seed', 'p_tp', 'entropy / log K', 'most probable']
-    rows = [[*head, 'helps, harms']]
-    for r in results:
-        if r['kind'].endswith('search'):
-            order = np.argsort(-np.array(r['op_probs']))[:3]
-            top = (f'{r["candidates"][k]} {r["op_probs"][k]:.2f}' for k in order)
-            share = r['entropy'][-1] / np.log(len(r['candidates']))
-            told = Counter(effect['verdict'] for effect in r['effects'])
-            what = (r['tags'].get(key) for key in ('shift', 'images'))
-            row = [', '.join(str(word) for word in what if word), str(r['seed'])]
-            row += [f'{r["total_prob"][-1]:.2f}', f'{share:.3f}', ', '.join(top)]
-            rows.append(
-                [*row, f'{told["helps"]}, {told["harms"]} of {len(r["effects"])}']
-            )
-    return table(rows) + '\n' if len(rows) > 1 else ''
 
 
 def shift_bench(results: list[Result], picture: Path) -> str:
@@ -260,135 +191,7 @@ def shift_bench(results: list[Result], picture: Path) -> str:
     once = list({r['name']: r for r in results}.values())
     return (
         f'{table(rows)}\nSeeds: {seeds}.\n\n{table(gains)}\n'
-        f'{_found(results)}{cost(once)}'
-    )
-
-
-def instruments(results: list[Result]) -> dict[str, dict[str, list[float]]]:
-    """Return what each instrument of part D says of each candidate, a value a run."""
-    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-
-    def add(name: str, op: str, value: float | None) -> None:
-        if value is not None:
-            found[name][op].append(value)
-
-    tuned = grouped(
-        [r for r in results if r['tags']['what'].startswith('fine-tuning')],
-        lambda r: (r['tags']['what'], r['seed']),
-    )
-    for (what, _), runs in tuned.items():
-        found_by = {r['tags']['op']: r for r in runs}
-        plain = found_by.pop('none', None)
-        for op, r in found_by.items() if plain else ():
-            add(f'{what}, loss on S_val', op, plain['loss'] - r['loss'])
-            add(f'{what}, accuracy on S_val', op, r['accuracy'] - plain['accuracy'])
-    for r in results:
-        what = r['tags']['what']
-        if r['kind'] == 'search':
-            for label, prob in zip(r['candidates'], r['op_probs'], strict=True):
-                add(f'p_o, {what}', label.split()[0], prob)
-            for effect in r['effects']:
-                op = effect['candidate'].split()[0]
-                add(f'effects, {what}', op, effect['effect'])
-                for third, name in zip(
-                    effect['thirds'], ('early', 'middle', 'late'), strict=True
-                ):
-                    value = third['effect'] if isinstance(third, dict) else third
-                    add(f'effects, {name} third, {what}', op, value)
-        if r['kind'] == 'rank':
-            for c in r['ranking']:
-                op = c['candidate'].split()[0]
-                name = f'affinity and novelty, {what} statistics'
-                add(name, op, c['score'])
-    return found
-
-
-def real_gains(
-    truth: Sequence[Result], metric: str, sign: int
-) -> dict[str, list[float]]:
-    """Return what each operation alone gains on test images, a value per seed."""
-    seeds = [
-        {r['tags']['op']: sign * r[metric] for r in runs}
-        for runs in grouped(truth, lambda r: r['seed']).values()
-    ]
-    ops = list(seeds[0])[1:]
-    whole = [values for values in seeds if values.keys() >= {'none', *ops}]
-    return {op: [values[op] - values['none'] for values in whole] for op in ops}
-
-
-def spearman(said: Sequence[float], gains: Sequence[float]) -> list[float]:
-    """Return the rank correlation and its 95 % interval (Bonett and Wright, 2000)."""
-    rho = stats.spearmanr(said, gains)[0]
-    half = 1.96 * np.sqrt((1 + rho**2 / 2) / (len(gains) - 3))
-    return np.tanh(np.arctanh(rho) + half * np.array([0, -1, 1])).tolist()
-
-
-def _between(rho: float, low: float, high: float) -> str:
-    return f'{rho:.2f} ({low:.2f} to {high:.2f})'
-
-
-def ranking(results: list[Result], picture: Path) -> str:
-    """Part D: rank correlations with the real gain, in accuracy and in loss."""
-    truth = [r for r in results if r['tags']['what'] == 'truth']
-    gains = {m: real_gains(truth, m, s) for m, s in {'accuracy': 1, 'loss': -1}.items()}
-    ops = list(gains['accuracy'])
-    means = {m: [float(np.mean(found[op])) for op in ops] for m, found in gains.items()}
-    rows = [['instrument', 'runs', *(f'with the gain in {m}' for m in means)]]
-    rows[0].append(f'real gain of its first {FIRST}, points')
-    real = np.array(means['accuracy'])
-    agreement = {}
-    for name, said in instruments(results).items():
-        if set(ops) <= said.keys():
-            average = [float(np.mean(said[op])) for op in ops]
-            agreement[name] = [spearman(average, mean) for mean in means.values()]
-            cells = (_between(*found) for found in agreement[name])
-            chosen = real[np.argsort(average)[::-1][:FIRST]].mean()
-            count = str(min(map(len, said.values())))
-            rows.append([name, count, *cells, f'{chosen:+.1f}'])
-    agree = {}
-    for metric, found in gains.items():
-        pairs = np.array([found[op] for op in ops]).T
-        rhos = [stats.spearmanr(a, b)[0] for a, b in combinations(pairs, 2)]
-        agree[metric] = ', '.join(f'{rho:.2f}' for rho in rhos)
-    between = _between(*spearman(means['accuracy'], means['loss']))
-    worth = ', '.join(
-        f'{ops[k]} {means["accuracy"][k]:+.1f} / {means["loss"][k]:+.2f}'
-        for k in np.argsort(means['accuracy'])[::-1]
-    )
-    figure, axes = new_figure(7.4, 4.4)
-    for number, metric in enumerate(means):
-        found = np.array([each[number] for each in agreement.values()])
-        places = np.arange(len(found)) + 0.25 * number
-        bars = np.abs(found[:, 1:] - found[:, :1]).T
-        label = f'with the gain in {metric}'
-        axes.errorbar(found[:, 0], places, xerr=bars, fmt='o', label=label)
-    axes.axvline(0, color='0.7', linewidth=0.8)
-    axes.set_yticks(np.arange(len(agreement)) + 0.125, list(agreement))
-    axes.invert_yaxis()
-    axes.set_xlabel("Spearman's rank correlation")
-    figure.legend(frameon=False, fontsize=8, loc='outside upper right')
-    figure.savefig(picture)
-    together = grouped(
-        [r for r in results if r['tags']['what'] == 'together'],
-        lambda r: r['tags']['op'],
-    )
-    plain = by_seed([r for r in truth if r['tags']['op'] == 'none'], 'accuracy')
-    drawn = ''
-    for what, found in together.items():
-        gained = list(differences(by_seed(found, 'accuracy'), plain).values())
-        drawn += f' {what.capitalize()}, drawn alike on 75 % of the images: '
-        drawn += f'{interval(gained, 1, "+")} points (seeds: {len(gained)}).'
-    seeds = ''
-    if all(agree.values()):
-        seeds = (
-            f'Seeds of the truth agree by {agree["accuracy"]} (accuracy) and '
-            f'{agree["loss"]} (loss). '
-        )
-    return (
-        f'{table(rows)}\n{seeds}The two truths agree by {between}. Real gains, '
-        f'points of accuracy / loss: {worth}. The best {FIRST} gain '
-        f'{np.sort(real)[-FIRST:].mean():+.1f} in the mean, all of them '
-        f'{real.mean():+.1f}.{drawn}\n\n{cost(results)}'
+        f'{searches(results)}{cost(once)}'
     )
 
 
@@ -406,7 +209,7 @@ def paper_search(results: list[Result], picture: Path) -> str:
     text = ', '.join(f'{p:.3f}' for p in search['total_prob'])
     return (
         f'p_tp: {text}. Entropy at the end {entropy[-1]:.3f} of log K; the largest '
-        f'p_o is {probs.max() * len(probs):.2f} times uniform.\n\n{_found(results)}'
+        f'p_o is {probs.max() * len(probs):.2f} times uniform.\n\n{searches(results)}'
         + cost(results)
     )
 
@@ -446,7 +249,7 @@ def real_cells(results: list[Result], picture: Path) -> str:
         _draw_curve(curves[0], picture)
     return (
         f'{table(rows)}\nThe common checkpoints, on val.json: {interval(starts, 3)}. '
-        f'{told}{_found(results)}{cost(results)}'
+        f'{told}{searches(results)}{cost(results)}'
     )
 
 

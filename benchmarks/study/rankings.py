@@ -1,0 +1,143 @@
+"""Part D's tables: does what an instrument says of operations go with their gain?"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from compare import differences
+from scipy import stats
+from summaries import Result, by_seed, cost, grouped, interval, new_figure, table
+
+FIRST = 4  # operations of a ranking that somebody would take
+
+
+def instruments(results: list[Result]) -> dict[str, dict[str, list[float]]]:
+    """Return what each instrument of part D says of each candidate, a value a run."""
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+
+    def add(name: str, op: str, value: float | None) -> None:
+        if value is not None:
+            found[name][op].append(value)
+
+    tuned = grouped(
+        [r for r in results if r['tags']['what'].startswith('fine-tuning')],
+        lambda r: (r['tags']['what'], r['seed']),
+    )
+    for (what, _), runs in tuned.items():
+        found_by = {r['tags']['op']: r for r in runs}
+        plain = found_by.pop('none', None)
+        for op, r in found_by.items() if plain else ():
+            add(f'{what}, loss on S_val', op, plain['loss'] - r['loss'])
+            add(f'{what}, accuracy on S_val', op, r['accuracy'] - plain['accuracy'])
+    for r in results:
+        what = r['tags']['what']
+        if r['kind'] == 'search':
+            for label, prob in zip(r['candidates'], r['op_probs'], strict=True):
+                add(f'p_o, {what}', label.split()[0], prob)
+            for effect in r['effects']:
+                op = effect['candidate'].split()[0]
+                add(f'effects, {what}', op, effect['effect'])
+                for third, name in zip(
+                    effect['thirds'], ('early', 'middle', 'late'), strict=True
+                ):
+                    value = third['effect'] if isinstance(third, dict) else third
+                    add(f'effects, {name} third, {what}', op, value)
+        if r['kind'] == 'rank':
+            for c in r['ranking']:
+                op = c['candidate'].split()[0]
+                name = f'affinity and novelty, {what} statistics'
+                add(name, op, c['score'])
+    return found
+
+
+def real_gains(
+    truth: Sequence[Result], metric: str, sign: int
+) -> dict[str, list[float]]:
+    """Return what each operation alone gains on test images, a value per seed."""
+    seeds = [
+        {r['tags']['op']: sign * r[metric] for r in runs}
+        for runs in grouped(truth, lambda r: r['seed']).values()
+    ]
+    ops = list(seeds[0])[1:]
+    whole = [values for values in seeds if values.keys() >= {'none', *ops}]
+    return {op: [values[op] - values['none'] for values in whole] for op in ops}
+
+
+def spearman(said: Sequence[float], gains: Sequence[float]) -> list[float]:
+    """Return the rank correlation and its 95 % interval (Bonett and Wright, 2000)."""
+    rho = stats.spearmanr(said, gains)[0]
+    half = 1.96 * np.sqrt((1 + rho**2 / 2) / (len(gains) - 3))
+    return np.tanh(np.arctanh(rho) + half * np.array([0, -1, 1])).tolist()
+
+
+def _between(rho: float, low: float, high: float) -> str:
+    return f'{rho:.2f} ({low:.2f} to {high:.2f})'
+
+
+def ranking(results: list[Result], picture: Path) -> str:
+    """Part D: rank correlations with the real gain, in accuracy and in loss."""
+    truth = [r for r in results if r['tags']['what'] == 'truth']
+    gains = {m: real_gains(truth, m, s) for m, s in {'accuracy': 1, 'loss': -1}.items()}
+    ops = list(gains['accuracy'])
+    means = {m: [float(np.mean(found[op])) for op in ops] for m, found in gains.items()}
+    rows = [['instrument', 'runs', *(f'with the gain in {m}' for m in means)]]
+    rows[0].append(f'real gain of its first {FIRST}, points')
+    real = np.array(means['accuracy'])
+    agreement = {}
+    for name, said in instruments(results).items():
+        if set(ops) <= said.keys():
+            average = [float(np.mean(said[op])) for op in ops]
+            agreement[name] = [spearman(average, mean) for mean in means.values()]
+            cells = (_between(*found) for found in agreement[name])
+            chosen = real[np.argsort(average)[::-1][:FIRST]].mean()
+            count = str(min(map(len, said.values())))
+            rows.append([name, count, *cells, f'{chosen:+.1f}'])
+    agree = {}
+    for metric, found in gains.items():
+        pairs = np.array([found[op] for op in ops]).T
+        rhos = [stats.spearmanr(a, b)[0] for a, b in combinations(pairs, 2)]
+        agree[metric] = ', '.join(f'{rho:.2f}' for rho in rhos)
+    between = _between(*spearman(means['accuracy'], means['loss']))
+    worth = ', '.join(
+        f'{ops[k]} {means["accuracy"][k]:+.1f} / {means["loss"][k]:+.2f}'
+        for k in np.argsort(means['accuracy'])[::-1]
+    )
+    figure, axes = new_figure(7.4, 4.4)
+    for number, metric in enumerate(means):
+        found = np.array([each[number] for each in agreement.values()])
+        places = np.arange(len(found)) + 0.25 * number
+        bars = np.abs(found[:, 1:] - found[:, :1]).T
+        label = f'with the gain in {metric}'
+        axes.errorbar(found[:, 0], places, xerr=bars, fmt='o', label=label)
+    axes.axvline(0, color='0.7', linewidth=0.8)
+    axes.set_yticks(np.arange(len(agreement)) + 0.125, list(agreement))
+    axes.invert_yaxis()
+    axes.set_xlabel("Spearman's rank correlation")
+    figure.legend(frameon=False, fontsize=8, loc='outside upper right')
+    figure.savefig(picture)
+    together = grouped(
+        [r for r in results if r['tags']['what'] == 'together'],
+        lambda r: r['tags']['op'],
+    )
+    plain = by_seed([r for r in truth if r['tags']['op'] == 'none'], 'accuracy')
+    drawn = ''
+    for what, found in together.items():
+        gained = list(differences(by_seed(found, 'accuracy'), plain).values())
+        drawn += f' {what.capitalize()}, drawn alike on 75 % of the images: '
+        drawn += f'{interval(gained, 1, "+")} points (seeds: {len(gained)}).'
+    seeds = ''
+    if all(agree.values()):
+        seeds = (
+            f'Seeds of the truth agree by {agree["accuracy"]} (accuracy) and '
+            f'{agree["loss"]} (loss). '
+        )
+    return (
+        f'{table(rows)}\n{seeds}The two truths agree by {between}. Real gains, '
+        f'points of accuracy / loss: {worth}. The best {FIRST} gain '
+        f'{np.sort(real)[-FIRST:].mean():+.1f} in the mean, all of them '
+        f'{real.mean():+.1f}.{drawn}\n\n{cost(results)}'
+    )
