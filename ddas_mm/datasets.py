@@ -8,7 +8,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 from scipy.io import loadmat
 
-from ddas_mm.errors import SettingError
+from ddas_mm.errors import SettingError, check_known
 from ddas_mm.registry import DATASETS
 
 PARTS = ('train', 'extra', 'test')
@@ -36,11 +36,8 @@ class SVHN(BaseDataset):
     def __init__(
         self, data_root: str, parts: Sequence[str] = ('train', 'extra'), **kwargs: Any
     ) -> None:
-        unknown = sorted(set(parts) - set(PARTS))
-        if unknown or not parts:
-            raise SettingError(
-                f'SVHN.parts must name some of {", ".join(PARTS)}, but is {parts!r}'
-            )
+        for part in parts:
+            check_known('SVHN.parts', part, PARTS)
         self.parts = tuple(parts)
         super().__init__(ann_file='', data_root=data_root, **kwargs)
 

@@ -120,23 +120,6 @@ class WideResNet(BaseModule):
         return (F.relu(self.norm(self.blocks(self.stem(x)))),)
 
 
-class _Shake(torch.autograd.Function):
-    """Mix two branches by one weight forwards and by another one backwards."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, first: Tensor, second: Tensor, forwards: Tensor, backwards: Tensor
-    ) -> Tensor:
-        ctx.save_for_backward(backwards)
-        return second + forwards * (first - second)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        (backwards,) = ctx.saved_tensors
-        to_first = backwards * grads[0]
-        return to_first, grads[0] - to_first, None, None
-
-
 def shake(first: Tensor, second: Tensor) -> Tensor:
     """Return ``a first + (1 - a) second``, with another ``a`` for the gradient.
 
@@ -148,9 +131,10 @@ def shake(first: Tensor, second: Tensor) -> Tensor:
         second: (N, C, H, W) output of the other.
     """
     shape = first.shape[0], 1, 1, 1
-    forwards, backwards = (torch.rand(shape, device=first.device) for _ in range(2))
-    kind = first.dtype
-    return _Shake.apply(first, second, forwards.to(kind), backwards.to(kind))
+    value, slope = torch.rand((2, *shape), device=first.device).to(first.dtype)
+    difference = first - second
+    # only the first two terms have a gradient, the last corrects their value
+    return second + slope * difference + ((value - slope) * difference).detach()
 
 
 class ShakeBlock(nn.Module):
@@ -197,21 +181,16 @@ class ShiftedShortcut(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
-        self.stride = stride
         half = out_channels // 2
-        self.here = nn.Conv2d(in_channels, half, 1, bias=False)
-        self.beside = nn.Conv2d(in_channels, out_channels - half, 1, bias=False)
+        self.here = nn.Conv2d(in_channels, half, 1, stride, bias=False)
+        self.beside = nn.Conv2d(in_channels, out_channels - half, 1, stride, bias=False)
         self.norm = nn.BatchNorm2d(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, out_channels, H / stride, W / stride) features."""
         x = F.relu(x)
         beside = F.pad(x, (1, -1, 1, -1))  # what lies one pixel to the left and up
-        paths = [
-            conv(pixels[:, :, :: self.stride, :: self.stride])
-            for conv, pixels in ((self.here, x), (self.beside, beside))
-        ]
-        return self.norm(torch.cat(paths, dim=1))
+        return self.norm(torch.cat([self.here(x), self.beside(beside)], dim=1))
 
 
 @MODELS.register_module()

@@ -35,5 +35,5 @@ def test_missing_damaged_and_unknown_parts_are_told_by_name(tmp_path):
     (tmp_path / 'extra_32x32.mat').write_bytes(b'not a matrix')
     with pytest.raises(SettingError, match=r"extra_32x32.mat' is not a file of SVHN"):
         SVHN(data_root=str(tmp_path))
-    with pytest.raises(SettingError, match=r'parts must name some of train'):
+    with pytest.raises(SettingError, match=r'parts must be one of train'):
         SVHN(data_root=str(tmp_path), parts=['val'])
