@@ -2,6 +2,9 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ddas_mm.augment.candidates import CandidateOps
 from ddas_mm.errors import SettingError
@@ -9,52 +12,14 @@ from ddas_mm.export.targets import Call, Effect, calls_of
 from ddas_mm.policy import PolicySchedule
 
 SIZE = {'detection': (640, 480), 'classification': (32, 32)}
-# Target -> how it is imported, the name that it has then, what leaves images alone,
-# and how choices become a policy.
-MODULES = {
-    'torchvision': (
-        'from torchvision.transforms import v2',
-        'v2',
-        'Identity',
-        """policy = v2.RandomApply([v2.RandomChoice([step for _, step in choices], \
-p=[p for p, _ in choices]) for _ in range({depth})], p={prob})
-""",
-    ),
-    'albumentations': (
-        'import albumentations as A',
-        'A',
-        'NoOp',
-        """for prob, step in choices:
-    step.p = prob  # its share in OneOf
-policy = A.Sequential([A.OneOf([step for _, step in choices], p=1) \
-for _ in range({depth})], p={prob})
-# For trainers that take a list. Ultralytics moves boxes only where it knows the name of
-# a class in the list itself; NoOp, which does nothing, is such a one.
-transforms = [policy, A.NoOp()]
-""",
-    ),
-}
-SHIFT = '''
-
-class Shift(v2.Transform):
-    """Shift by shares of width (x) and height (y)."""
-
-    def __init__(self, x=0.0, y=0.0, fill=0):
-        super().__init__()
-        self.x, self.y, self.fill = x, y, fill
-
-    def transform(self, inpt, params):
-        height, width = v2.functional.get_size(inpt)
-        pixels = [round(self.x * width), round(self.y * height)]
-        fill = self.fill if isinstance(self.fill, int) else list(self.fill)
-        return v2.functional.affine(
-            inpt, angle=0.0, translate=pixels, scale=1.0, shear=[0.0, 0.0], fill=fill
-        )
-
-    _transform = transform  # its name before torchvision 0.21
-
-'''
-Choices = list[tuple[float, Call, str]]
+# Of a target without a template of its own, what mm's packages have in common.
+TEMPLATES = Environment(
+    loader=PackageLoader('ddas_mm.export', ''),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
 
 
 @dataclass(frozen=True)
@@ -124,54 +89,20 @@ def export_policy(
     if not total:
         raise SettingError(f'{target} offers none of the candidates of this policy')
     choices = [(prob / total, call, label) for prob, call, label in choices]
-    write = _json if as_json else _python if target in MODULES else _config
-    text = write(target, choices, policy.total_prob[-1].item(), space.depth)
-    return Exported(text, missing, notes)
+    common = {'target': target, 'total_prob': policy.total_prob[-1].item()}
+    common['depth'] = space.depth
+    if as_json:
+        content = {**common, 'choices': [_plain(*choice) for choice in choices]}
+        return Exported(json.dumps(content, indent=1) + '\n', missing, notes)
+    template = TEMPLATES.select_template([f'{target}.py.jinja', 'mm.py.jinja'])
+    return Exported(template.render(common, choices=choices), missing, notes)
 
 
-def _json(target: str, choices: Choices, total_prob: float, depth: int) -> str:
-    listed = [
-        {
-            'candidate': label,
-            'prob': prob,
-            'type': call.name or None,  # null leaves the image alone
-            'arguments': call.arguments,
-        }
-        for prob, call, label in choices
-    ]
-    data = {'target': target, 'total_prob': total_prob, 'depth': depth}
-    return json.dumps({**data, 'choices': listed}, indent=1) + '\n'
-
-
-def _config(target: str, choices: Choices, total_prob: float, depth: int) -> str:
-    """Return one config variable, a step of a pipeline."""
-    steps = ''
-    for _, call, label in choices:
-        step = f"dict(type='{target}.{call.name}', {call.text})" if call.name else ''
-        steps += f'        [{step}],  # {label}\n'
-    one = f"""    dict(type='RandomChoice', transforms=[
-{steps}    ], prob={[prob for prob, _, _ in choices]!r}),
-"""
-    return f"""# A DDAS policy, for a pipeline of {target} behind the loading steps.
-ddas_static_policy = dict(
-    type='RandomApply', prob={total_prob!r}, transforms=[
-{one * depth}])
-"""
-
-
-def _python(target: str, choices: Choices, total_prob: float, depth: int) -> str:
-    """Return a module that defines ``policy``, a transform."""
-    statement, module, nothing, several = MODULES[target]
-    lines = ''
-    for prob, call, label in choices:
-        name = 'Shift' if call.name == 'Shift' else f'{module}.{call.name or nothing}'
-        lines += f'    ({prob!r}, {name}({call.text})),  # {label}\n'
-    shift = SHIFT if 'Shift(' in lines else ''
-    made = several.format(depth=depth, prob=total_prob)
-    return f'''"""A DDAS policy, for images of {target} before they are normalised."""
-
-{statement}
-{shift}
-choices = [
-{lines}]
-{made}'''
+def _plain(prob: float, call: Call, label: str) -> dict[str, Any]:
+    name = call.name or None  # null leaves the image alone
+    return {
+        'candidate': label,
+        'prob': prob,
+        'type': name,
+        'arguments': call.arguments,
+    }

@@ -9,6 +9,8 @@ from ddas_mm.ops import Constants, OpSpec
 
 Size = tuple[int, int]
 PLAIN = ('AutoContrast', 'Equalize', 'Invert')  # of equal names everywhere
+# By what name ColorJitter, of torchvision and albumentations, knows them.
+JITTER = {'Color': 'saturation', 'Contrast': 'contrast', 'Brightness': 'brightness'}
 FACTORS = ('Color', 'Contrast', 'Brightness', 'Sharpness')  # 1 leaves the image alone
 
 
@@ -107,12 +109,10 @@ def mmdet(op: Effect, _sign: int) -> dict[str, Call | None]:
 
     def scale(name: str, exact: float, **more: Any) -> Call:
         kept = float(round(exact, 1))
-        rounded = (
-            '' if math.isclose(exact, kept) else f'{exact:.4g} is rounded to {kept:g}'
-        )
-        return call(
-            name, rounded, prob=1.0, level=0, min_mag=kept, max_mag=kept, **more
-        )
+        same = math.isclose(exact, kept)
+        note = '' if same else f'{exact:.4g} is rounded to {kept:g}'
+        more |= {'prob': 1.0, 'level': 0, 'min_mag': kept, 'max_mag': kept}
+        return call(name, note, **more)
 
     def warp(name: str, exact: float) -> Call | None:
         if round(exact, 1) == 0:
@@ -197,14 +197,10 @@ def torchvision(op: Effect, sign: int) -> dict[str, Call | None]:
     # Ours leave the top left corner, or that pixel's centre, where it is.
     corner = both(0.5 if op.constants.table == 'detection' else 0.0)
     return {
-        'AutoContrast': call('RandomAutocontrast', p=1.0),
-        'Equalize': call('RandomEqualize', p=1.0),
-        'Invert': call('RandomInvert', p=1.0),
+        **{name: call(f'Random{name.capitalize()}', p=1.0) for name in PLAIN},
         'Posterize': call('RandomPosterize', bits=op.bits, p=1),
         'Solarize': call('RandomSolarize', threshold=max(op.argument, 0), p=1),
-        'Color': jitter('saturation'),
-        'Contrast': jitter('contrast'),
-        'Brightness': jitter('brightness'),
+        **{name: jitter(theirs) for name, theirs in JITTER.items()},
         'Sharpness': call('RandomAdjustSharpness', sharpness_factor=op.argument, p=1),
         'Rotate': affine(both(sign * op.argument)),
         'Rotate90': affine(both(-90)),
@@ -237,9 +233,7 @@ def albumentations(op: Effect, sign: int) -> dict[str, Call | None]:
         'Invert': call('InvertImg'),
         'Posterize': call('Posterize', num_bits=op.bits),
         'Solarize': call('Solarize', threshold_range=both(threshold)),
-        'Color': jitter('saturation'),
-        'Contrast': jitter('contrast'),
-        'Brightness': jitter('brightness'),
+        **{name: jitter(theirs) for name, theirs in JITTER.items()},
         'Rotate': affine(rotate=both(sign * op.argument)),
         'Rotate90': affine(rotate=both(90)),
         'ShearX': affine(middle, shear={'x': angle}),
