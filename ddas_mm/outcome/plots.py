@@ -31,16 +31,12 @@ class Chart:
     """Rows of values over search epochs 1 .. T.
 
     Attributes:
-        title: Heading of the chart.
-        note: What to see in it.
         series: (T,) values by name; the last is a line, those before it are dots.
         reference: A value to hold the series against, and its name.
         span: Least height of the range that is shown.
         bottom: Least value shown; None to follow the data.
     """
 
-    title: str
-    note: str
     series: Mapping[str, Any]
     reference: tuple[str, float] | None = None
     span: float = 0.0
@@ -71,22 +67,17 @@ class Chart:
     @property
     def summary(self) -> str:
         """The chart in words, for those who cannot see it."""
-        parts = [
+        return '; '.join(
             f'{name} from {values[0]:.4g} in epoch 1 to {values[-1]:.4g} '
             f'in epoch {len(values)}'
             for name, values in self.series.items()
-        ]
-        return f'{self.title}: ' + '; '.join(parts)
+        )
 
 
 def total_prob_chart(schedule: PolicySchedule) -> Chart:
     """Return p_tp over search epochs (paper Fig. 5), as searched and smoothed."""
-    return Chart(
-        'Total probability p_tp',
-        'How often an image is augmented at all.',
-        {'as searched': schedule.total_prob_raw, 'smoothed': schedule.total_prob},
-        span=0.1,
-    )
+    values = {'as searched': schedule.total_prob_raw, 'smoothed': schedule.total_prob}
+    return Chart(values, span=0.1)
 
 
 def draw_total_prob(axes: Axes, schedule: PolicySchedule) -> None:
@@ -139,9 +130,8 @@ def page_svg(draw: Callable[[Axes], None], size: tuple[float, float]) -> str:
     with rc_context(SVG_STYLE):
         figure = plot(draw, size)
         figure.savefig(file, format='svg', transparent=True, metadata=unknown)
-    text = re.sub(
-        r'^.*?(?=<svg)| xmlns(:xlink)?=".*?"', '', file.getvalue(), flags=re.S
-    )
+    outer = r'^.*?(?=<svg)| xmlns(:xlink)?=".*?"'
+    text = re.sub(outer, '', file.getvalue(), flags=re.DOTALL)
     for colour, of_page in PAGE_COLOURS.items():
         text = text.replace(colour, of_page)
     return text
@@ -188,15 +178,10 @@ def draw_effects(
     """
     ranked = sorted(effects, key=lambda e: e['effect'])
     known = [(i, e) for i, e in enumerate(ranked) if e['low'] is not None]
-    for verdict, (colour, marker) in STYLES.items():
-        rows = [(i, e) for i, e in known if e['verdict'] == verdict]
-        if rows:
-            places = [i for i, _ in rows]
-            middle, low, high = (
-                [e[key] for _, e in rows] for key in ('effect', 'low', 'high')
-            )
-            axes.hlines(places, low, high, color=colour)
-            axes.plot(middle, places, marker, color=colour, label=verdict)
+    for place, effect in known:
+        colour, marker = STYLES[effect['verdict']]
+        axes.hlines(place, effect['low'], effect['high'], color=colour)
+        axes.plot(effect['effect'], place, marker, color=colour)
     axes.axvline(0, color='0.5', linewidth=0.8, linestyle='--')
     # An interval of few draws may go beyond: it would leave no room for the others.
     far = max([abs(e['effect']) + 2 * e['std_error'] for _, e in known], default=0)
@@ -217,11 +202,9 @@ def effects_svg(effects: Sequence[Mapping[str, Any]]) -> str:
 
 def save_effects(effects: Sequence[Mapping[str, Any]], what: str, path: Path) -> None:
     """Draw the forest plot into a PNG, every interval whole."""
-    size = 6, REST + ROW * len(effects)
-    figure = Figure(figsize=size, dpi=120, layout='constrained')
-    axes = figure.add_subplot()
-    draw_effects(axes, effects, what)
+    draw = partial(draw_effects, effects=effects, what=what)
+    figure = plot(draw, (6, REST + ROW * len(effects)))
     ends = [abs(e[end]) for e in effects for end in ('low', 'high') if e[end]]
     far = max(ends, default=1) * 1.05
-    axes.set_xlim(-far, far)
+    figure.axes[0].set_xlim(-far, far)
     figure.savefig(path)

@@ -99,18 +99,13 @@ def write_report(
     )
     environment.filters['duration'] = _duration
     environment.filters['in_numbers'] = in_numbers
-    probs, size = schedule.op_probs, len(schedule.space)
-    effects = schedule.search.get('effects', [])
+    probs, effects = schedule.op_probs, schedule.search.get('effects', [])
     # The square root tells small probabilities apart, where most candidates are.
     shades = np.minimum(np.sqrt(probs / probs.max()) * SHADES, SHADES - 1).astype(int)
     page = environment.get_template('report.html.jinja').render(
         name=Path(schedule.search.get('config') or 'search').stem,
         schedule=schedule,
-        labels=schedule.space.labels,
-        size=size,
-        ranked=schedule.ranking(),
-        effects=sorted(effects, key=lambda effect: -effect['effect']),
-        verdict=verdict_line(effects, size),
+        verdict=verdict_line(effects, len(effects)),
         doubts=doubts(effects),
         forest=effects_svg(effects) if effects else '',
         record=schedule.search,
@@ -164,46 +159,21 @@ def _find_config(folder: Path, schedule: PolicySchedule) -> Config:
     )
 
 
-def _charts(schedule: PolicySchedule) -> list[Chart]:
-    charts = [
-        total_prob_chart(schedule),
-        Chart(
-            'Entropy of p_o',
-            'In nats. It falls as p_o leaves the uniform policy.',
-            {'entropy': schedule.entropy},
-            ('uniform', math.log(len(schedule.space))),
-            span=0.05,
-        ),
-    ]
-    history = schedule.search.get('history') or {}
-    if not history:
-        return charts
-    return [
-        *charts,
-        Chart(
-            'Alignment signal',
-            'Mean of |d_l| / learning rate: how much the choice of a policy matters '
-            'to the loss on S_val.',
-            {'mean |d_l| / rate': history['alignment']},
-            bottom=0,
-        ),
-        Chart(
-            'Policies that helped',
-            'Share of the sampled policies that were better for S_val than no '
-            'augmentation.',
-            {'share with d_l < 0': history['helped']},
-            ('half', 0.5),
-            span=0.1,
-        ),
-        Chart(
-            'Skipped steps',
-            'Numbers that were not finite, or policies that changed nothing'
-            f'{"." if any(history["skipped_steps"]) else ": there were none."}',
-            {'skipped': history['skipped_steps']},
-            span=4,
-            bottom=0,
-        ),
-    ]
+def _charts(schedule: PolicySchedule) -> dict[str, Chart]:
+    uniform = 'uniform', math.log(len(schedule.space))
+    charts = {
+        'total_prob': total_prob_chart(schedule),
+        'entropy': Chart({'entropy': schedule.entropy}, uniform, span=0.05),
+    }
+    history = schedule.search.get('history')
+    if history:
+        skipped, helped = history['skipped_steps'], history['helped']
+        charts |= {
+            'alignment': Chart({'mean |d_l| / rate': history['alignment']}, bottom=0),
+            'helped': Chart({'share with d_l < 0': helped}, ('half', 0.5), span=0.1),
+            'skipped': Chart({'skipped': skipped}, span=4, bottom=0),
+        }
+    return charts
 
 
 def _rate_left(schedule: PolicySchedule) -> float | None:
