@@ -1,7 +1,6 @@
 """Snapshots while searching, progress while retraining."""
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from ddas_mm.augment.replay import Replay
 from ddas_mm.errors import check_integer, check_kind, check_known
 from ddas_mm.files import write_atomically
 from ddas_mm.outcome.emit import Emitter, find_retrain_config, notes
-from ddas_mm.outcome.live import LiveView
+from ddas_mm.outcome.live import show_policy
 from ddas_mm.outcome.plots import plot_policy
 from ddas_mm.outcome.record import gpu_hours, search_record
 from ddas_mm.outcome.report import report_search
@@ -23,13 +22,6 @@ from ddas_mm.registry import HOOKS
 from ddas_mm.search.loop import DDASLoop
 from ddas_mm.search.resume import check_fits
 from ddas_mm.search.splits import write_split
-
-
-def _passed_on(stage: str) -> Callable[..., None]:
-    def call(hook: 'DDASHook', runner: Runner, *args: Any, **kwargs: Any) -> None:
-        getattr(hook._part, stage)(runner, *args, **kwargs)
-
-    return call
 
 
 @HOOKS.register_module()
@@ -77,24 +69,18 @@ class DDASHook(Hook):
             if text is not None:
                 check_kind(f'DDASHook.{name}', text, str)
         self.retrain, self.data_root = retrain, data_root
-        self.live = LiveView(image_interval)
+        name = 'DDASHook.image_interval'
+        self.image_interval = check_integer(name, image_interval, 0)
         check_known('DDASHook.emit', emit, EMITTED)
         self.emit = emit
-        self._part = Hook()  # does nothing
+        self._part: Hook | None = None
 
     def before_run(self, runner: Runner) -> None:
-        """Take the part that the run needs: that in a search, or in a training."""
-        search = isinstance(runner.train_loop, DDASLoop)
-        self._part = SearchResults(runner, self) if search else Replay()
-
-    before_train = _passed_on('before_train')
-    before_train_epoch = _passed_on('before_train_epoch')
-    before_train_iter = _passed_on('before_train_iter')
-    after_train_iter = _passed_on('after_train_iter')
-    after_train_epoch = _passed_on('after_train_epoch')
-    after_train = _passed_on('after_train')
-    before_save_checkpoint = _passed_on('before_save_checkpoint')
-    after_load_checkpoint = _passed_on('after_load_checkpoint')
+        """Register what the run needs, once: the part in a search, or in a training."""
+        if self._part is None:
+            search = isinstance(runner.train_loop, DDASLoop)
+            self._part = SearchResults(runner, self) if search else Replay()
+            runner.register_hook(self._part, self.priority)
 
 
 class SearchResults(Hook):
@@ -109,7 +95,7 @@ class SearchResults(Hook):
     """
 
     def __init__(self, runner: Runner, hook: DDASHook) -> None:
-        self._smooth, self._live, self._emit = hook.smooth, hook.live, hook.emit
+        self._hook = hook
         self._emitter = Emitter()
         if hook.retrain is not None:
             path = find_retrain_config(hook.retrain, runner.cfg.filename)
@@ -135,7 +121,7 @@ class SearchResults(Hook):
             folder = Path(runner.work_dir)
             write_atomically(folder / 'effects.npz', file.getvalue())
             self._write(schedule, folder)
-            self._live.show(runner, schedule)
+            show_policy(runner, schedule, self._hook.image_interval)
         runner.logger.info(
             f'DDAS epoch {runner.epoch + 1} of {runner.max_epochs}: '
             f'p_tp {schedule.total_prob_raw[-1]:.4f}, '
@@ -174,11 +160,11 @@ class SearchResults(Hook):
 
     def _emitted(self, schedule: PolicySchedule) -> PolicySchedule:
         verdicts = [effect['verdict'] for effect in schedule.search['effects']]
-        return select_candidates(schedule, verdicts, self._emit)
+        return select_candidates(schedule, verdicts, self._hook.emit)
 
     def _schedule(self, runner: Runner) -> PolicySchedule:
         loop = runner.train_loop
         record = search_record(runner, len(loop.snapshots), loop.seconds)
         return PolicySchedule.from_snapshots(
-            loop.space, loop.snapshots, self._smooth, record
+            loop.space, loop.snapshots, self._hook.smooth, record
         )

@@ -1,9 +1,8 @@
 """What a search emits: a policy to inherit from, and a config to train with."""
 
-import pprint
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 from mmengine.config import Config
 
 from ddas_mm.config import config_text, find_dicts, read_config, set_data_root
@@ -30,8 +29,7 @@ def find_retrain_config(retrain: str, search_config: str | None) -> Path:
     Raises:
         SettingError: If there is no such file.
     """
-    folder = Path(search_config).parent if search_config else Path()
-    path = folder / retrain
+    path = Path(search_config or '').parent / retrain
     if not path.is_file():
         raise SettingError(
             f'DDASHook.retrain {retrain!r} does not exist (looked for {str(path)!r}); '
@@ -100,33 +98,30 @@ def notes(schedule: PolicySchedule) -> list[str]:
 
 def policy_source(schedule: PolicySchedule, name: str = 'ddas_policy') -> str:
     """Return the policy as one config variable, a row of probabilities per line."""
-    lines = [f'{name} = dict(']
     policy = policy_to_dict(schedule)
+    for key in ('total_prob', 'total_prob_raw', 'op_probs'):
+        policy[key] = np.round(policy[key], DIGITS).tolist()
     # long, and nothing that a training asks for
     policy['search'] = {k: v for k, v in policy['search'].items() if k != 'effects'}
+    lines = ''
     for key, value in policy.items():
+        text = repr(value)
         if key in ('op_probs', 'candidates'):
-            rows = [f'        {_literal(row)},' for row in value]
-            lines += [f'    {key}=[', *rows, '    ],']
-        else:
-            lines.append(f'    {key}={_literal(value)},')
-    return '\n'.join([*lines, ')', ''])
+            rows = ''.join(f'        {row!r},\n' for row in value)
+            text = f'[\n{rows}    ]'
+        lines += f'    {key}={text},\n'
+    return f'{name} = dict(\n{lines})\n'
 
 
 def retrain_source(config: Config) -> str:
-    """Return a training config as text, with a name in the place of its policy."""
-    config = config.copy()
+    """Return a training config as text, with a name in the place of its policy.
+
+    Args:
+        config: The config, which is changed.
+    """
     for step in find_dicts(config._cfg_dict, AUGMENT):
         step['policy'] = POLICY_NAME
     if not any(find_dicts(config.get('custom_hooks') or [], HOOK)):
         hooks = list(config.get('custom_hooks') or [])
         config.custom_hooks = [*hooks, {'type': f'ddas_mm.{HOOK}'}]
     return config_text(config).replace(f"'{POLICY_NAME}'", POLICY_NAME)
-
-
-def _literal(value: Any) -> str:
-    if isinstance(value, float):
-        return repr(round(value, DIGITS))
-    if isinstance(value, list):
-        return '[' + ', '.join(map(_literal, value)) + ']'
-    return pprint.pformat(value, sort_dicts=False, width=10**9)

@@ -8,7 +8,6 @@ from functools import partial
 from matplotlib.figure import Figure
 from mmengine.runner import Runner
 
-from ddas_mm.errors import check_integer
 from ddas_mm.outcome.pictures import (
     Examples,
     ImagePictures,
@@ -21,59 +20,48 @@ from ddas_mm.policy import PolicySchedule
 WIDTH = 160  # pixels of a picture on the sheet
 
 
-class LiveView:
-    """Sends curves and images of the policy to the backends of the visualizer.
+def show_policy(runner: Runner, schedule: PolicySchedule, image_interval: int) -> None:
+    """Send curves and images of the policy to the backends of the visualizer.
 
     ``p_tp``, the greatest ``p_o`` and the entropy of ``p_o`` get there with the log of
-    steps. Here the step is the search epoch: what is sent is a row of the policy.
+    steps. Here the step is the search epoch: what is sent is the last row's ``p_o`` and
+    effects, curves per candidate, and images if they are due. What cannot be shown is
+    told once, and does not stop the search.
 
     Args:
+        runner: The runner of the search.
+        schedule: The policy so far.
         image_interval: Search epochs between images, 0 for none.
-
-    Raises:
-        SettingError: If it is no such number.
     """
+    visualizer, epoch = runner.visualizer, len(schedule)
+    labels, probs = schedule.space.labels, schedule.op_probs[-1].tolist()
+    curves = {f'p_o/{k}': prob for k, prob in zip(labels, probs, strict=True)}
+    for effect in schedule.search.get('effects', ()):
+        curves[f'effect/{effect["candidate"]}'] = effect['effect']
+    with _told(runner, 'curves'):
+        visualizer.add_scalars(curves, epoch)
+    last = epoch == runner.max_epochs
+    if image_interval and (epoch % image_interval == 0 or last):
+        # No slash in these names: LocalVisBackend makes file names of them.
+        with _told(runner, 'images of curves'):
+            figure = plot(partial(draw_op_probs, schedule=schedule))
+            visualizer.add_image('op_probs', pixels(figure), epoch)
+        with _told(runner, 'images of candidates'):
+            examples = Examples(runner.train_loop.dataloader.dataset.dataset)
+            figure = candidates_figure(schedule, examples)
+            visualizer.add_image('candidates', pixels(figure), epoch)
 
-    def __init__(self, image_interval: int) -> None:
-        name = 'DDASHook.image_interval'
-        self.image_interval = check_integer(name, image_interval, 0)
-        self._failed: set[str] = set()
 
-    def show(self, runner: Runner, schedule: PolicySchedule) -> None:
-        """Send the last row's ``p_o`` and effects, curves per candidate; images if due.
-
-        What cannot be shown is told once, and does not stop the search.
-        """
-        visualizer, epoch = runner.visualizer, len(schedule)
-        labels, probs = schedule.space.labels, schedule.op_probs[-1].tolist()
-        curves = {f'p_o/{k}': prob for k, prob in zip(labels, probs, strict=True)}
-        for effect in schedule.search.get('effects', ()):
-            curves[f'effect/{effect["candidate"]}'] = effect['effect']
-        with self._told_once(runner, 'curves'):
-            visualizer.add_scalars(curves, epoch)
-        every, last = self.image_interval, epoch == runner.max_epochs
-        if every and (epoch % every == 0 or last):
-            # No slash in these names: LocalVisBackend makes file names of them.
-            with self._told_once(runner, 'images of curves'):
-                figure = plot(partial(draw_op_probs, schedule=schedule))
-                visualizer.add_image('op_probs', pixels(figure), epoch)
-            with self._told_once(runner, 'images of candidates'):
-                examples = Examples(runner.train_loop.dataloader.dataset.dataset)
-                figure = candidates_figure(schedule, examples)
-                visualizer.add_image('candidates', pixels(figure), epoch)
-
-    @contextmanager
-    def _told_once(self, runner: Runner, what: str) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:  # whatever it is, the search is worth more
-            if what not in self._failed:
-                runner.logger.warning(
-                    f'{what} of the policy could not be sent to visualizer.vis_backends'
-                    f' ({type(error).__name__}: {error}); the search goes on, and this '
-                    'is told once'
-                )
-            self._failed.add(what)
+@contextmanager
+def _told(runner: Runner, what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # whatever it is, the search is worth more
+        # MMEngine's logger tells equal warnings once
+        runner.logger.warning(
+            f'{what} of the policy could not be sent to visualizer.vis_backends '
+            f'({type(error).__name__}: {error}); the search goes on'
+        )
 
 
 def candidates_figure(
