@@ -111,8 +111,8 @@ def mmdet(op: Effect, _sign: int) -> dict[str, Call | None]:
         kept = float(round(exact, 1))
         same = math.isclose(exact, kept)
         note = '' if same else f'{exact:.4g} is rounded to {kept:g}'
-        more |= {'prob': 1.0, 'level': 0, 'min_mag': kept, 'max_mag': kept}
-        return call(name, note, **more)
+        both_ends = {'min_mag': kept, 'max_mag': kept}
+        return call(name, note, prob=1.0, level=0, **both_ends, **more)
 
     def warp(name: str, exact: float) -> Call | None:
         if round(exact, 1) == 0:
