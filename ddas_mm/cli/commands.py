@@ -7,13 +7,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.evaluator import DumpResults
 
-from ddas_mm.cli.derive import (
-    add_derive_arguments,
-    check_sizes,
-    choose_space,
-    derive_from_arguments,
-    is_search,
-)
+from ddas_mm.cli import derive
 from ddas_mm.cli.parser import ToolParser
 from ddas_mm.cli.run import (
     add_common_arguments,
@@ -43,7 +37,7 @@ def search() -> None:
           --num-train 3000 --num-val 1500 --epochs 30
     """
     parser = train_parser(search.__doc__)
-    add_derive_arguments(parser)
+    derive.add_derive_arguments(parser)
     parser.add_argument(
         '--compile',
         action='store_true',
@@ -51,24 +45,23 @@ def search() -> None:
         'faster steps afterwards',
     )
     args = parser.parse_args()
-    if choose_space(args) is None:
+    if derive.choose_space(args) is None:
         _run_search(args)
         return
     args.work_dir = args.work_dir or f'work_dirs/search_{Path(args.config).stem}'
     with nothing_left_on_error(args.work_dir):
-        _run_search(derive_from_arguments(args))
+        _run_search(derive.derive_from_arguments(args))
 
 
 def _run_search(args: argparse.Namespace) -> None:
     config = load_config(args)
-    if not is_search(config):
+    if not derive.is_search(config):
         loop = type_name(config.get('train_cfg') or {}) or None
         raise SettingError(
             f'{args.config!r} is no search config: train_cfg.type is {loop!r}, '
             "not 'ddas_mm.DDASLoop'; for the search of a training config give --space "
             f'{AUTO}, {", ".join(PAPER)}'
         )
-    check_sizes(args)
     apply_train_arguments(config, args)
     if args.amp:
         config.train_cfg.amp = True

@@ -2,27 +2,18 @@
 
 import argparse
 import os
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config
 
+from ddas_mm.cli import run
 from ddas_mm.cli.checks import VARIABLES
 from ddas_mm.cli.parser import at_least, is_first_process
-from ddas_mm.cli.run import add_common_arguments, complete_config, load_config
-from ddas_mm.config import (
-    config_text,
-    find_dicts,
-    merge_options,
-    read_config,
-    set_data_root,
-    type_name,
-)
+from ddas_mm.config import config_text, find_dicts, merge_options, read_config
 from ddas_mm.derive.augment import mark_training
 from ddas_mm.derive.plan import AUTO, fitted_plan
-from ddas_mm.derive.schedule import PAPER, SearchPlan, rate_and_batch
+from ddas_mm.derive.schedule import PAPER, rate_and_batch
 from ddas_mm.derive.search import derive_search, write_derived
 from ddas_mm.errors import SettingError
 from ddas_mm.outcome.emit import AUGMENT
@@ -56,7 +47,7 @@ def add_derive_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_search_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of a tool that looks at a search before it is started."""
-    add_common_arguments(parser)
+    run.add_common_arguments(parser)
     add_derive_arguments(parser)
 
 
@@ -67,39 +58,24 @@ def load_search(args: argparse.Namespace) -> Config:
         SettingError: If the config has no search, or an argument does not fit.
     """
     if choose_space(args) is None:
-        check_sizes(args)
-        return load_config(args)
+        return run.load_config(args)
     search, _ = _derive(args)
     if args.space == AUTO:
         print(search.derived_from.changes[0])
-    return complete_config(Config.fromstring(config_text(search), '.py'), args)
+    return run.complete_config(Config.fromstring(config_text(search), '.py'), args)
 
 
 def choose_space(args: argparse.Namespace) -> str | None:
     """Return ``--space``; it is set to auto for a training config without DDASAugment.
 
     Raises:
-        SettingError: If the config cannot be read.
+        SettingError: If the config cannot be read, or sizes are given without a space.
     """
     if args.space is None:
         config = read_config(args.config)
         loader = config.get('train_dataloader')
-        if loader and not is_search(config) and not [*find_dicts(loader, AUGMENT)]:
+        if loader and not is_search(config) and not any(find_dicts(loader, AUGMENT)):
             args.space = AUTO
-    return args.space
-
-
-def is_search(config: Config) -> bool:
-    """Return whether a config has the loop of a search."""
-    return type_name(config.get('train_cfg') or {}) == 'DDASLoop'
-
-
-def check_sizes(args: argparse.Namespace) -> None:
-    """Check that sizes of a search are given with ``--space`` alone.
-
-    Raises:
-        SettingError: If one is given without it.
-    """
     for name in ('num_train', 'num_val', 'epochs'):
         if args.space is None and getattr(args, name) is not None:
             raise SettingError(
@@ -108,6 +84,25 @@ def check_sizes(args: argparse.Namespace) -> None:
                 'train_cfg.proxy.num_train, train_cfg.proxy.num_val or '
                 'train_cfg.max_epochs'
             )
+    return args.space
+
+
+def is_search(config: Config) -> bool:
+    """Return whether a config has the loop of a search."""
+    return any(find_dicts(config.get('train_cfg'), 'DDASLoop'))
+
+
+def refuse_search(config: Config) -> None:
+    """Check that a config to make a search of is none already.
+
+    Raises:
+        SettingError: If it is one.
+    """
+    if is_search(config):
+        raise SettingError(
+            f'{config.filename!r} is a search config already; change it by '
+            '--cfg-options, e.g. train_cfg.space.name=coco'
+        )
 
 
 def derive_from_arguments(args: argparse.Namespace) -> argparse.Namespace:
@@ -134,8 +129,13 @@ def _derive(args: argparse.Namespace) -> tuple[Config, Config]:
     options = args.cfg_options or {}
     own = {k: v for k, v in options.items() if k.partition('.')[0] in SEARCH_ALONE}
     shared = {k: v for k, v in options.items() if k not in own}
-    marked = mark_training(_read_training(args, shared))
-    plan = _plan(args, marked)
+    training = run.read_adapted(args, shared)
+    refuse_search(training)
+    marked = mark_training(training)
+    plan = fitted_plan(marked, args.space, args.num_train, args.num_val)
+    _, variable, *_ = VARIABLES.get(args.launcher, (None, ''))
+    processes = int(os.environ.get(variable, 1))
+    plan = replace(plan, epochs=args.epochs or plan.epochs, processes=processes)
     search = derive_search(marked, plan, f'{Path(args.config).stem}.py')
     if args.auto_scale_lr:
         own['auto_scale_lr.enable'] = True
@@ -143,26 +143,6 @@ def _derive(args: argparse.Namespace) -> tuple[Config, Config]:
         own['auto_scale_lr.enable'] = False  # a rate that was given is taken as it is
     merge_options(search, own)
     check_followed(search.optim_wrapper)
-    search.derived_from.changes.append(rate_and_batch(search, plan.processes))
+    search.derived_from.changes.append(rate_and_batch(search, processes))
     search.work_dir = args.work_dir or f'work_dirs/search_{Path(args.config).stem}'
     return search, marked
-
-
-def _read_training(args: argparse.Namespace, options: Mapping[str, Any]) -> Config:
-    config = read_config(args.config)
-    if is_search(config):
-        raise SettingError(
-            f'{args.config!r} is a search config already; change it by --cfg-options, '
-            'e.g. train_cfg.space.name=coco'
-        )
-    if args.data_root is not None:
-        set_data_root(config, args.data_root)
-    merge_options(config, options)
-    return config
-
-
-def _plan(args: argparse.Namespace, marked: Config) -> SearchPlan:
-    plan = fitted_plan(marked, args.space, args.num_train, args.num_val)
-    _, variable, *_ = VARIABLES.get(args.launcher, (None, ''))
-    processes = int(os.environ.get(variable, 1))
-    return replace(plan, epochs=args.epochs or plan.epochs, processes=processes)

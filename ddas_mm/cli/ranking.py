@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.model import is_model_wrapper
 
-from ddas_mm.cli.derive import is_search
-from ddas_mm.cli.finetuning import (
-    add_finetune_arguments,
-    finetune_options,
-    rank_by_metric,
-)
+from ddas_mm.cli.derive import is_search, refuse_search
+from ddas_mm.cli.finetuning import FINETUNE, add_finetune_arguments, rank_by_metric
 from ddas_mm.cli.parser import ToolParser, aligned, track
-from ddas_mm.cli.run import add_common_arguments, load_config, trained_runner
+from ddas_mm.cli.run import add_common_arguments, bare_runner, load_config
 from ddas_mm.derive.plan import AUTO
 from ddas_mm.derive.ranking import derive_ranking
 from ddas_mm.derive.schedule import PAPER
 from ddas_mm.errors import SettingError, check_integer
 from ddas_mm.files import write_atomically
 from ddas_mm.outcome.pictures import Examples, ImagePictures
-from ddas_mm.outcome.ranking import (
-    HEADER,
-    Ranking,
-    draw_ranking,
-    space_text,
-)
+from ddas_mm.outcome.ranking import HEADER, Ranking, draw_ranking, space_text
+from ddas_mm.policy import SearchSpace
 from ddas_mm.search.data import build_candidate_loader
 from ddas_mm.search.gradients import weights_last
 from ddas_mm.search.loop import DDASLoop
 from ddas_mm.search.original import check_val_batches, drop_batch_augments
-from ddas_mm.search.ranking import (
-    candidate_losses,
-    draw_batches,
-    layers_at_rest,
-)
+from ddas_mm.search.ranking import candidate_losses, draw_batches, layers_at_rest
 from ddas_mm.search.views import OriginalViews
 
 FACTS = ('config', 'checkpoint', 'num_images', 'seed')
@@ -70,44 +59,56 @@ def rank_augmentations() -> None:
     add('--emit-space', type=Path, metavar='FILE', help='the space for what may help')
     add_finetune_arguments(parser)
     args = parser.parse_args()
-    by_metric = finetune_options(args)
+    for name in FINETUNE:
+        if not args.finetune and getattr(args, name) != parser.get_default(name):
+            option = f'--{name.replace("_", "-")}'
+            raise SettingError(f'{option} belongs to fine-tuning; add --finetune')
     check_integer('--num-images', args.num_images, 2)
     config = load_config(args)
-    if by_metric:
-        rank_by_metric(config, args)
-        return
-    folder = Path(config.work_dir)
-    config = _search_config(config, args.space)
-    config.randomness = {'seed': args.seed}
-    ranking, images = rank(config, args.checkpoint, args.num_images)
-    print(ranking.summary(), aligned(HEADER, ranking.rows()), sep='\n\n')
-    folder.mkdir(parents=True, exist_ok=True)
-    facts = {name: getattr(args, name) for name in FACTS}
-    written = folder / 'ranking.json', folder / 'ranking.png'
-    text = json.dumps({**facts, **ranking.to_dict()}, indent=1)
-    write_atomically(written[0], text)
-    draw_ranking(ranking, images, written[1])
-    print(*written, sep='\n')
-    if not ranking.kept():
+    search = _search_config(config, args)
+    by = rank_by_metric if args.finetune else rank_by_losses
+    space, kept = by(config, search, args)
+    if not kept:
         print('no candidate may help, as far as this checkpoint can tell')
     elif args.emit_space is not None:
-        text = space_text(ranking.space, config.train_cfg.space, ranking.kept())
+        text = space_text(space, search.train_cfg.space, kept)
         write_atomically(args.emit_space, text)
         print(args.emit_space)
 
 
-def _search_config(config: Config, space: str | None) -> Config:
+def _search_config(config: Config, args: argparse.Namespace) -> Config:
+    """Return a search of the data: the config itself, or one made of a training."""
     if not is_search(config):
-        search = derive_ranking(config, space or AUTO)
-        if space in (None, AUTO):
+        search = derive_ranking(config, args.space or AUTO)
+        if args.space in (None, AUTO):
             print(search.derived_from.changes[0])
         return search
-    if space is not None:
+    if args.finetune:
         raise SettingError(
-            f'{config.filename!r} is a search config already; change it by '
-            '--cfg-options, e.g. train_cfg.space.name=coco'
+            f'{config.filename!r} is a search config, which evaluates nothing; '
+            '--finetune takes that of an ordinary training'
         )
+    if args.space is not None:
+        refuse_search(config)
     return config
+
+
+def rank_by_losses(
+    config: Config, search: Config, args: argparse.Namespace
+) -> tuple[SearchSpace, list[str]]:
+    """Rank candidates by the network's losses; return them, and which may help."""
+    search.randomness = {'seed': args.seed}
+    ranking, images = rank(search, args.checkpoint, args.num_images)
+    print(ranking.summary(), aligned(HEADER, ranking.rows()), sep='\n\n')
+    folder = Path(config.work_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = folder / 'ranking.json', folder / 'ranking.png'
+    facts = {name: getattr(args, name) for name in FACTS}
+    text = json.dumps({**facts, **ranking.to_dict()}, indent=1)
+    write_atomically(written[0], text)
+    draw_ranking(ranking, images, written[1])
+    print(*written, sep='\n')
+    return ranking.space, ranking.kept()
 
 
 def rank(
@@ -124,7 +125,7 @@ def rank(
         SettingError: If the checkpoint does not fit, or data is missing.
     """
     config.train_cfg.paired = True
-    with trained_runner(config, checkpoint) as runner:
+    with bare_runner(config, checkpoint) as runner:
         loop: DDASLoop = runner.build_train_loop(config.train_cfg)
         module = runner.model
         module = module.module if is_model_wrapper(module) else module

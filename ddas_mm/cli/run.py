@@ -8,7 +8,7 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -93,14 +93,18 @@ def load_config(args: argparse.Namespace) -> Config:
     Raises:
         SettingError: If the file is missing, or an argument does not fit it.
     """
+    return complete_config(read_adapted(args, args.cfg_options or {}), args)
+
+
+def read_adapted(args: argparse.Namespace, options: Mapping[str, Any]) -> Config:
+    """Read the config and put data root and some of ``--cfg-options`` into it."""
     config = read_config(args.config)
     if args.data_root is not None:
         set_data_root(config, args.data_root)
         for hook in find_dicts(config.get('custom_hooks') or [], HOOK):
             hook['data_root'] = args.data_root
-    if args.cfg_options is not None:
-        merge_options(config, args.cfg_options)
-    return complete_config(config, args)
+    merge_options(config, options)
+    return config
 
 
 def complete_config(config: Config, args: argparse.Namespace) -> Config:
@@ -108,10 +112,8 @@ def complete_config(config: Config, args: argparse.Namespace) -> Config:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     config.launcher = args.launcher
     _complete_loaders(config)
-    if args.work_dir is not None:
-        config.work_dir = args.work_dir
-    elif config.get('work_dir') is None:
-        config.work_dir = str(Path('work_dirs') / Path(args.config).stem)
+    default = f'work_dirs/{Path(args.config).stem}'
+    config.work_dir = args.work_dir or config.get('work_dir') or default
     return config
 
 
@@ -149,17 +151,17 @@ def build_runner(config: Config) -> Runner:
 
 
 @contextmanager
-def trained_runner(config: Config, checkpoint: str) -> Iterator[Runner]:
-    """Build the runner of a trained network, which leaves nothing on the disk.
+def bare_runner(config: Config, checkpoint: str | None = None) -> Iterator[Runner]:
+    """Build a runner that leaves nothing on the disk, of a trained network say.
 
     Args:
         config: The config; its work_dir is a temporary one meanwhile.
-        checkpoint: File of the network.
+        checkpoint: File of the network; None for one that is not trained.
 
     Raises:
         SettingError: If there is no such file, or it is of another network.
     """
-    if not Path(checkpoint).is_file():
+    if checkpoint is not None and not Path(checkpoint).is_file():
         raise SettingError(f'checkpoint {checkpoint!r} does not exist')
     config.load_from, config.resume, config.log_level = None, False, 'ERROR'
     config.visualizer, folder = None, config.get('work_dir')
@@ -167,7 +169,8 @@ def trained_runner(config: Config, checkpoint: str) -> Iterator[Runner]:
         config.experiment_name = config.work_dir  # MMEngine keeps one thing per name
         runner = build_runner(config)
         try:
-            load_checkpoint(runner.model, checkpoint, 'cpu', True, 'silent')
+            if checkpoint is not None:
+                load_checkpoint(runner.model, checkpoint, 'cpu', True, 'silent')
         except RuntimeError as error:
             reason = ' '.join(str(error).split())
             raise SettingError(

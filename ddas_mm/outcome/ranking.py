@@ -22,6 +22,7 @@ SMALL = 0.05  # of the gap between S_val and S_train: a change that is none
 MARGIN = 0.1  # of the gap: scores so little below 0 were seen of what does help
 WORTH, NOTHING, OFF = 'worth trying', 'does nothing', 'off the data'
 UNCLEAR = 'not told apart'
+LOSSES = ('train_plain', 'train', 'val_plain', 'val')
 MARKS = {WORTH: 'o', UNCLEAR: 'D', NOTHING: 's', OFF: 'X'}
 
 
@@ -60,14 +61,12 @@ class Ranking:
     @property
     def novelty(self) -> np.ndarray:
         """(K,) rise of the loss on training images."""
-        plain, augmented = self.train.mean(axis=-1)
-        return augmented - plain
+        return np.diff(self.train.mean(axis=-1), axis=0)[0]
 
     @property
     def rise(self) -> np.ndarray:
         """(K,) rise of the loss on S_val; a candidate of high affinity has none."""
-        plain, augmented = self.val.mean(axis=-1)
-        return augmented - plain
+        return np.diff(self.val.mean(axis=-1), axis=0)[0]
 
     @property
     def gap(self) -> float:
@@ -99,21 +98,20 @@ class Ranking:
     @cached_property
     def verdicts(self) -> list[str]:
         """What to do with each candidate."""
-        gap = max(self.gap, 0)
+        gap, (low, high) = max(self.gap, 0), self.interval
         changes = np.maximum(np.abs(self.novelty), np.abs(self.rise))
-        found = [WORTH if low > 0 else UNCLEAR for low in self.interval[0]]
-        for k, high in enumerate(self.interval[1]):
-            if changes[k] <= SMALL * gap:
-                found[k] = NOTHING
-            elif high < -MARGIN * gap:
-                found[k] = OFF
-        return found
+        cases = changes <= SMALL * gap, high < -MARGIN * gap, low > 0
+        return np.select(cases, (NOTHING, OFF, WORTH), UNCLEAR).tolist()
 
     def to_dict(self) -> dict[str, Any]:
         """Return it all as plain values, the losses of every mini-batch included."""
         low, high = self.interval
         names = ('rise_on_val', 'novelty', 'score', 'low', 'high')
         values = (self.rise, self.novelty, self.score, low, high)
+
+        def losses(k: int) -> list[list[float]]:
+            return [*self.train[:, k].tolist(), *self.val[:, k].tolist()]
+
         return {
             'table': self.space.table,
             'constants': self.space.constants,
@@ -126,12 +124,7 @@ class Ranking:
                     'candidate': self.space.labels[k],
                     'verdict': self.verdicts[k],
                     **{n: float(v[k]) for n, v in zip(names, values, strict=True)},
-                    'losses': {
-                        'train_plain': self.train[0, k].tolist(),
-                        'train': self.train[1, k].tolist(),
-                        'val_plain': self.val[0, k].tolist(),
-                        'val': self.val[1, k].tolist(),
-                    },
+                    'losses': dict(zip(LOSSES, losses(k), strict=True)),
                 }
                 for k in self.order
             ],

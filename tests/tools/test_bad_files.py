@@ -1,10 +1,12 @@
 """Wrong files, folders, disks and launchers, as the tools are called."""
 
+import io
 import re
 import runpy
 import sys
 
 import pytest
+import torch
 from mmengine.config import Config
 
 from ddas_mm.cli.run import run
@@ -197,13 +199,20 @@ def test_printing_what_is_no_policy(tmp_path, tool, name):
     assert re.search(message, sentence), sentence
 
 
+def toy_weights():
+    """A checkpoint of the toy network, as its file holds it."""
+    file = io.BytesIO()
+    torch.save(toy.ToyModel().state_dict(), file)
+    return file.getvalue()
+
+
 NO_DETECTORS = {
     'missing': (None, b'', r'config\.py.* does not exist'),
     'syntax error': (b'model = (\n', b'', 'cannot be read: SyntaxError'),
     'nothing': (b'', b'', 'needs model and test_dataloader'),
     'no checkpoint': ('toy', None, r'checkpoint .*x\.pth.* does not exist'),
     'half a test': ('half', b'', 'test_cfg and test_evaluator must be set'),
-    'no boxes': ('toy', b'', 'tests on data without boxes'),
+    'no boxes': ('toy', toy_weights(), 'tests on data without boxes'),
 }
 
 

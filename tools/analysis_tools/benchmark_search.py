@@ -9,7 +9,6 @@ Examples:
 import copy
 import statistics
 import sys
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -22,11 +21,12 @@ sys.path.insert(0, __file__.rpartition('/tools/')[0])
 
 import torch
 from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
 from torch import nn
 
 from ddas_mm.cli.derive import add_search_arguments, load_search
 from ddas_mm.cli.parser import ToolParser, track
-from ddas_mm.cli.run import build_runner, run_tool
+from ddas_mm.cli.run import bare_runner, run_tool
 from ddas_mm.search.data import prefetched
 from ddas_mm.search.gradients import ViewGradients, compute_loss, weights_last
 from ddas_mm.search.loop import DDASLoop
@@ -68,9 +68,8 @@ def floor(network: nn.Module, loop: DDASLoop, batches: list[Any]) -> None:
         torch.autograd.grad(loss, params, allow_unused=True)
 
 
-def build_loop(config: Any) -> tuple[DDASLoop, nn.Module]:
+def build_loop(runner: Runner) -> tuple[DDASLoop, nn.Module]:
     """Return a search that is ready for its first step, and a network for the floor."""
-    runner = build_runner(config)
     runner._train_loop = loop = runner.build_train_loop(runner._train_loop)
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
     runner._init_model_weights()
@@ -166,14 +165,13 @@ def main() -> None:
     )
     args = parser.parse_args()
     config = load_search(args)
-    config.log_level = 'ERROR'
     config.train_cfg.amp = args.amp
     config.train_cfg.compile = args.compile
-    with tempfile.TemporaryDirectory() as folder:
-        config.work_dir = folder
-        with redirect_stdout(sys.stderr):  # what data sets tell of themselves
-            loop, network = build_loop(config)
-        print(report(loop, measure(loop, network, args.steps, args.warmup)))
+    # what packages and data sets tell of themselves
+    with redirect_stdout(sys.stderr), bare_runner(config) as runner:
+        loop, network = build_loop(runner)
+        text = report(loop, measure(loop, network, args.steps, args.warmup))
+    print(text)
 
 
 if __name__ == '__main__':

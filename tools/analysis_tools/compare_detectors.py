@@ -9,7 +9,6 @@ Examples:
 
 import argparse
 import sys
-import tempfile
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from matplotlib.figure import Figure
 from mmengine.runner import Runner
 
 from ddas_mm.cli.parser import ToolParser, at_least
-from ddas_mm.cli.run import build_runner, run_tool
+from ddas_mm.cli.run import bare_runner, run_tool
 from ddas_mm.config import read_config
 from ddas_mm.errors import SettingError
 from ddas_mm.outcome.plots import draw_op_probs, draw_total_prob
@@ -29,6 +28,7 @@ from ddas_mm.policy import PolicySchedule, read_policy
 
 TRUTH, FOUND = (0, 158, 115), (213, 94, 0)  # RGB
 ZOOM = 3
+Pair = tuple[np.ndarray, np.ndarray]
 
 
 def parse_args() -> argparse.Namespace:
@@ -50,27 +50,25 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def evaluate(config_file: str, checkpoint: str, work_dir: str) -> tuple[float, Runner]:
-    """Return the test mAP of a checkpoint, and the runner that holds its network."""
-    if not Path(checkpoint).is_file():
-        raise SettingError(f'--run: checkpoint {checkpoint!r} does not exist')
+def evaluate(
+    config_file: str, checkpoint: str, num_images: int, score: float
+) -> tuple[float, list[Pair]]:
+    """Return the test mAP of a checkpoint, and pictures of truth and predictions."""
     config = read_config(config_file)
     if not config.get('model') or not config.get('test_dataloader'):
         raise SettingError(f'--run: {config_file!r} needs model and test_dataloader')
-    config.load_from, config.work_dir = checkpoint, work_dir
-    config.resume, config.launcher, config.log_level = False, 'none', 'ERROR'
-    config.train_dataloader = config.train_cfg = config.optim_wrapper = None
-    config.param_scheduler = config.custom_hooks = config.auto_scale_lr = None
-    with redirect_stdout(sys.stderr):  # the log, and what COCO's evaluation prints
-        runner = build_runner(config)
+    config.launcher, config.custom_hooks = 'none', None
+    # the log, and what COCO's evaluation prints
+    with redirect_stdout(sys.stderr), bare_runner(config, checkpoint) as runner:
         for log in (runner.logger, *runner.logger.handlers):
             log.setLevel('INFO')  # how far the test is
         if 'instances' not in runner.test_dataloader.dataset.get_data_info(0):
             raise SettingError(f'--run: {config_file!r} tests on data without boxes')
         metrics = runner.test()
-    runner.model.cfg = config
-    # a detector that finds nothing at all has no entry
-    return metrics.get('coco/bbox_mAP', 0.0), runner
+        runner.model.cfg = config
+        # a detector that finds nothing at all has no entry
+        mean = metrics.get('coco/bbox_mAP', 0.0)
+        return mean, draw_predictions(runner, num_images, score)
 
 
 def draw_boxes(
@@ -85,9 +83,7 @@ def draw_boxes(
     return image
 
 
-def draw_predictions(
-    runner: Runner, num_images: int, score: float
-) -> list[tuple[np.ndarray, np.ndarray]]:
+def draw_predictions(runner: Runner, num_images: int, score: float) -> list[Pair]:
     """Return pairs of picture of the truth and picture of the predictions."""
     from mmdet.apis import inference_detector  # mmdet prints when it is loaded first
 
@@ -139,12 +135,10 @@ def main() -> None:
     out = Path(args.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     rows, scores = {}, {}
-    with tempfile.TemporaryDirectory() as folder:
-        for name, config, checkpoint in args.run:
-            scores[name], runner = evaluate(config, checkpoint, folder)
-            pairs = draw_predictions(runner, args.num_images, args.score)
-            rows.setdefault('truth', [truth for truth, _ in pairs])
-            rows[f'{name}\nmAP {scores[name]:.3f}'] = [found for _, found in pairs]
+    for name, *files in args.run:
+        scores[name], pairs = evaluate(*files, args.num_images, args.score)
+        rows.setdefault('truth', [truth for truth, _ in pairs])
+        rows[f'{name}\nmAP {scores[name]:.3f}'] = [found for _, found in pairs]
     draw_comparison(rows, policy).savefig(out, format='png')
     width = max(map(len, scores))
     for name, score in scores.items():
