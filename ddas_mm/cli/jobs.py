@@ -4,10 +4,11 @@ import argparse
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from mmengine.config import Config
 
@@ -16,6 +17,7 @@ from ddas_mm.cli.stop import stoppable
 from ddas_mm.errors import SettingError
 from ddas_mm.files import tool_path, write_atomically
 
+T = TypeVar('T')
 SETTINGS = 'run_settings.py'
 PATIENCE = 10  # seconds that a tool has to end before it is told to
 LOG_TAIL = 15  # lines shown of a run that failed
@@ -104,6 +106,33 @@ def _finish(process: subprocess.Popen) -> int:
             process.wait(PATIENCE)
         process.terminate()
         process.wait()
+
+
+def each_done(runs: Sequence[Run], work: Callable[[Run], T]) -> Iterator[tuple[Run, T]]:
+    """Do the work of runs, one after the other; yield those that do not fail.
+
+    Args:
+        runs: The runs, each of which is named before its work begins.
+        work: What is done of a run; its result is yielded with the run.
+    """
+    for number, run in enumerate(runs, 1):
+        print(f'{number}/{len(runs)}: {run.name}, seed {run.seed}', flush=True)
+        try:
+            result = work(run)
+        except RunFailed as error:
+            print(f'{error}\nfailed: {run.name}, seed {run.seed}', file=sys.stderr)
+        else:
+            yield run, result
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown, the first column to the left, others to the right.
+
+    Args:
+        rows: The head, and the rows.
+    """
+    lines = [rows[0], ['---', *['--:'] * (len(rows[0]) - 1)], *rows[1:]]
+    return ''.join(f'| {" | ".join(cells)} |\n' for cells in lines)
 
 
 def again() -> str:

@@ -47,8 +47,8 @@ def choose_metric(
     wanted = wanted or (best if best != 'auto' else None)
     if not names:
         raise SettingError(
-            'val_evaluator gives no metric of this checkpoint; is it a trained one, '
-            'of this config?'
+            'the evaluation gives no metric; is the checkpoint a trained one, of this '
+            'config?'
         )
     if wanted:
         check_known(source, wanted, names)

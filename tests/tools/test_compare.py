@@ -204,8 +204,8 @@ def test_without_a_run_of_the_baseline_there_are_no_differences(run_tool, scores
         (('a.py', 'a=b.py'), "both called 'a'"),
         (('missing.py',), "'missing.py' does not exist"),
         (('a.py', '--launcher', 'bash dist.sh {config}'), r'must hold \{tool\}'),
-        (('a.py', '--metric', 'mAP'), "'mAP' is not what"),
-        (('a.py', 'b.py', '--baseline', 'c'), "'c' is none of the configs: a, b"),
+        (('a.py', '--metric', 'mAP'), "--metric must be one of .* but is 'mAP'"),
+        (('a.py', 'b.py', '--baseline', 'c'), "one of a, b, but is 'c'"),
     ],
 )
 def test_unusable_settings_are_refused(run_tool, scores, args, message):

@@ -29,13 +29,13 @@ sys.path.insert(0, __file__.rpartition('/tools/')[0])
 import numpy as np
 from scipy import stats
 
-from ddas_mm.cli.jobs import Run, RunFailed, add_run_arguments, check_names, plan_runs
+from ddas_mm.cli import jobs
 from ddas_mm.cli.run import ToolParser, run_tool
-from ddas_mm.errors import SettingError
+from ddas_mm.errors import SettingError, check_known
 from ddas_mm.files import write_atomically
+from ddas_mm.outcome.gains import choose_metric
 
 RESULT = 'result.json'  # written last: where it is, the run is finished
-HEADLINE = ('coco/bbox_mAP', 'accuracy/top1')  # metrics that a table shows unasked
 STAMP = re.compile(r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) - ', re.MULTILINE)
 INTERVAL = ('95 % low', '95 % high')
 Results = dict[str, dict[int, dict[str, Any]]]  # of a config's name and a seed
@@ -51,7 +51,7 @@ def parse_args() -> argparse.Namespace:
         metavar='[NAME=]CONFIG',
         help='training configs; NAME is what the table calls one (the file name)',
     )
-    add('--metric', help=f'what to compare (default: {" or ".join(HEADLINE)})')
+    add('--metric', help='what to compare (default: mAP, top1 or mIoU)')
     add(
         '--baseline',
         metavar='NAME',
@@ -63,11 +63,11 @@ def parse_args() -> argparse.Namespace:
         help='starts the tools, with {tool}, {config}, {name} and {work_dir} filled '
         'in; see the examples (default: one process)',
     )
-    add_run_arguments(parser, 'work_dirs/compare')
+    jobs.add_run_arguments(parser, 'work_dirs/compare')
     return parser.parse_args()
 
 
-def train_and_test(run: Run) -> dict[str, Any]:
+def train_and_test(run: jobs.Run) -> dict[str, Any]:
     """Return the result of a run, doing only what is not done yet."""
     run.begin()
     path = run.folder / RESULT
@@ -89,7 +89,7 @@ def read_metrics(folder: Path) -> dict[str, float]:
     """
     files = sorted(folder.glob('*/*.json'))
     if not files:
-        raise RunFailed(f'{folder} holds no result of an evaluation')
+        raise jobs.RunFailed(f'{folder} holds no result of an evaluation')
     found = json.loads(files[-1].read_text())
     return {name: found[name] for name in found if name not in ('time', 'data_time')}
 
@@ -106,24 +106,6 @@ def read_cost(folder: Path) -> dict[str, Any]:
         if found := re.search(r'GPU number: (\d+)', text):
             processes = int(found[1])
     return {'hours': seconds / 3600, 'processes': processes}
-
-
-def choose_metric(results: Results, wanted: str | None) -> str:
-    """Return the metric to compare.
-
-    Raises:
-        SettingError: If not all runs have it.
-    """
-    runs = [result for found in results.values() for result in found.values()]
-    common = set.intersection(*(set(result['metrics']) for result in runs))
-    names = [wanted] if wanted else [*HEADLINE, *sorted(common)]
-    for name in names:
-        if name in common:
-            return name
-    raise SettingError(
-        f'--metric {wanted or ""!r} is not what all runs were evaluated by; '
-        f'there are {", ".join(sorted(common)) or "none"}'
-    )
 
 
 def summarise(values: Sequence[float]) -> tuple[float, float, float]:
@@ -185,14 +167,13 @@ def write_tables(tables: Mapping[str, list[list[str]]], folder: Path) -> str:
         buffer = io.StringIO()
         csv.writer(buffer, lineterminator='\n').writerows(rows)
         write_atomically(folder / f'{name}.csv', buffer.getvalue())
-        lines = [rows[0], ['---', *['--:'] * (len(rows[0]) - 1)], *rows[1:]]
-        texts.append(''.join(f'| {" | ".join(cells)} |\n' for cells in lines))
+        texts.append(jobs.markdown(rows))
     text = '\n'.join(texts)
     write_atomically(folder / 'compare.md', text)
     return text
 
 
-def plan(args: argparse.Namespace) -> list[Run]:
+def plan(args: argparse.Namespace) -> list[jobs.Run]:
     """Return all runs: seed by seed, so that an early stop leaves a fair table.
 
     Raises:
@@ -201,20 +182,17 @@ def plan(args: argparse.Namespace) -> list[Run]:
     named = []
     for word in args.configs:
         name, _, config = word.rpartition('=')
-        named.append(plan_runs(config, args, name=name, launcher=args.launcher))
+        named.append(jobs.plan_runs(config, args, name=name, launcher=args.launcher))
     runs = [run for group in zip(*named, strict=True) for run in group]
-    check_names(runs)
+    jobs.check_names(runs)
     if args.launcher and not {'{tool}', '{config}'} <= set(args.launcher.split()):
         raise SettingError(
             f'--launcher {args.launcher!r} must hold {{tool}} and {{config}}, e.g. '
             "'env TOOL={tool} bash tools/dist_train.sh {config} 4'"
         )
     firsts = runs[: len(named)]
-    names = [run.name for run in firsts]
-    if args.baseline is not None and args.baseline not in names:
-        raise SettingError(
-            f'--baseline {args.baseline!r} is none of the configs: {", ".join(names)}'
-        )
+    if args.baseline is not None:
+        check_known('--baseline', args.baseline, [run.name for run in firsts])
     for run in firsts:
         if run.settings().get('test_dataloader') is None:
             raise SettingError(f'{run.config!r} has no test_dataloader to compare by')
@@ -226,25 +204,20 @@ def main() -> None:
     args = parse_args()
     runs = plan(args)
     results: Results = defaultdict(dict)
-    failed = []
-    for number, run in enumerate(runs, 1):
-        print(f'{number}/{len(runs)}: {run.name}, seed {run.seed}', flush=True)
-        try:
-            results[run.name][run.seed] = train_and_test(run)
-        except RunFailed as error:
-            print(error, file=sys.stderr)
-            failed.append(f'{run.name}, seed {run.seed}')
-    if results:
-        metric = choose_metric(results, args.metric)
+    for run, result in jobs.each_done(runs, train_and_test):
+        results[run.name][run.seed] = result
+    done = [result for found in results.values() for result in found.values()]
+    if done:
+        shared = set.intersection(*(set(result['metrics']) for result in done))
+        common = {k: v for k, v in done[0]['metrics'].items() if k in shared}
+        metric = choose_metric(common, args.metric, {})
         tables = {'compare': build_table(results, metric)}
         baseline = args.baseline or runs[0].name
         if baseline in results and len(results) > 1:
             tables['differences'] = build_differences(results, metric, baseline)
         print('\n' + write_tables(tables, Path(args.work_dir)))
         print(f'{args.work_dir}: compare.md, {", ".join(f"{t}.csv" for t in tables)}')
-    if failed:
-        print(f'failed: {"; ".join(failed)}', file=sys.stderr)
-    sys.exit(bool(failed))
+    sys.exit(len(done) < len(runs))
 
 
 if __name__ == '__main__':

@@ -24,9 +24,9 @@ import digits
 import numpy as np
 from matplotlib.figure import Figure
 
-from ddas_mm.cli.jobs import Run, RunFailed, add_run_arguments, check_names, plan_runs
+from ddas_mm.cli import jobs
 from ddas_mm.cli.run import ToolParser, run_tool
-from ddas_mm.errors import SettingError
+from ddas_mm.errors import SettingError, check_known
 from ddas_mm.files import write_atomically
 from ddas_mm.outcome.plots import draw_op_probs
 from ddas_mm.policy import PolicySchedule, read_policy
@@ -40,29 +40,32 @@ CHECKS = (
 DIGITS = {'version': 1, 'seed': 0, 'num_train': 600, 'num_val': 300, 'num_test': 300}
 
 
-def judge(run: Run, schedule: PolicySchedule, planted: str) -> tuple[str, float]:
+def judge(
+    run: jobs.Run, schedule: PolicySchedule, planted: str, least: float
+) -> tuple[str, ...]:
     """Return how the planted candidate stands in the last row of a policy.
 
+    Args:
+        run: The search.
+        schedule: What it has found.
+        planted: The candidate.
+        least: Ratio of its probability to that of the next with which it passes.
+
     Returns:
-        A row of the table but for its last cell, and the ratio of the candidate's
-        probability to that of the next.
+        A row of the table.
 
     Raises:
         SettingError: If there is no such candidate.
     """
     probs = dict(schedule.top(-1, len(schedule.space)))
-    if planted not in probs:
-        raise SettingError(
-            f'planted={planted!r} is no candidate of the search; '
-            f'there are {", ".join(schedule.space.labels)}'
-        )
+    check_known('planted', planted, schedule.space.labels)
     other = next(name for name in probs if name != planted)
     ratio = probs[planted] / probs[other]
     seconds = schedule.search.get('seconds', np.nan)
-    return (
-        f'| {run.name} | {run.seed} | {planted} {probs[planted]:.4f} | '
-        f'{other} {probs[other]:.4f} | {ratio:.2f} | {seconds:.0f} |'
-    ), ratio
+    numbers = f'{planted} {probs[planted]:.4f}', f'{other} {probs[other]:.4f}'
+    passed = 'yes' if ratio >= least else 'NO'
+    cost = f'{seconds:.0f}'
+    return run.name, str(run.seed), *numbers, f'{ratio:.2f}', cost, passed
 
 
 def parse_args() -> argparse.Namespace:
@@ -86,11 +89,11 @@ def parse_args() -> argparse.Namespace:
     )
     add('--planted', help="instead of the configs' own")
     add('--ratio', type=float, default=1.5, help='least ratio to pass')
-    add_run_arguments(parser, 'work_dirs/sanity_check')
+    jobs.add_run_arguments(parser, 'work_dirs/sanity_check')
     return parser.parse_args()
 
 
-def find_data(runs: list[Run], args: argparse.Namespace) -> str | None:
+def find_data(runs: list[jobs.Run], args: argparse.Namespace) -> str | None:
     """Return the data root that a config needs in place of others, or make the data.
 
     Raises:
@@ -119,29 +122,35 @@ def class_folders(path: Path, parent: Path) -> Path:
         SettingError: If it is neither.
     """
     if path.is_file():
-        target = parent / path.name.split('.')[0]
-        if not target.is_dir():
+        archive, path = path, parent / path.name.split('.')[0]
+        if not path.is_dir():
             parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=parent) as folder:
-                try:
-                    with tarfile.open(path) as archive:
-                        # Python before 3.10.12 and 3.11.4 has no such filter
-                        archive.extraction_filter = getattr(
-                            tarfile, 'data_filter', None
-                        )
-                        archive.extractall(Path(folder) / 'whole')
-                except tarfile.TarError as error:
-                    raise SettingError(
-                        f'--cifar10 {str(path)!r} is no tar archive: {error}'
-                    ) from None
-                (Path(folder) / 'whole').rename(target)
-        path = target
+                whole = Path(folder, 'whole')
+                unpack(archive, whole)
+                whole.rename(path)
     if not (path / 'train').is_dir():
         raise SettingError(f"--cifar10: {str(path)!r} holds no folder 'train'")
     return path
 
 
-def search(run: Run) -> PolicySchedule:
+def unpack(path: Path, folder: Path) -> None:
+    """Unpack a tar archive, nothing of it outside of the folder.
+
+    Raises:
+        SettingError: If it is none.
+    """
+    try:
+        with tarfile.open(path) as archive:
+            # Python before 3.10.12 and 3.11.4 has no such filter
+            archive.extraction_filter = getattr(tarfile, 'data_filter', None)
+            archive.extractall(folder)
+    except tarfile.TarError as error:
+        message = f'--cifar10 {str(path)!r} is no tar archive: {error}'
+        raise SettingError(message) from None
+
+
+def search(run: jobs.Run) -> PolicySchedule:
     """Return the policy of a run, searching only what is not there already."""
     epochs = run.begin().train_cfg.max_epochs
     file = run.folder / 'policy.json'
@@ -163,26 +172,25 @@ def draw(name: str, planted: str, found: dict[int, PolicySchedule]) -> Figure:
     return figure
 
 
-HEAD = """| check | seed | planted | next | ratio | seconds | passed |
-|---|--:|---|---|--:|--:|---|"""
+HEAD = ('check', 'seed', 'planted', 'next', 'ratio', 'seconds', 'passed')
 
 
-def plan_checks(args: argparse.Namespace) -> list[list[Run]]:
+def plan_checks(args: argparse.Namespace) -> list[list[jobs.Run]]:
     """Return the runs of each config, with their data in place."""
     checks = []
     for config in args.configs:
-        root = find_data(plan_runs(config, args), args)
-        checks.append(plan_runs(config, args, root))
-    check_names([run for runs in checks for run in runs])
+        root = find_data(jobs.plan_runs(config, args), args)
+        checks.append(jobs.plan_runs(config, args, root))
+    jobs.check_names([run for runs in checks for run in runs])
     return checks
 
 
 def main() -> None:
     """Search with every config and seed, judge, draw."""
     args = parse_args()
-    rows, failed = [HEAD], 0
-    work_dir = Path(args.work_dir)
-    for runs in plan_checks(args):
+    work_dir, checks = Path(args.work_dir), plan_checks(args)
+    rows = []
+    for runs in checks:
         planted = args.planted or runs[0].settings().get('planted')
         if planted is None:
             raise SettingError(
@@ -190,26 +198,18 @@ def main() -> None:
                 "planted='Rotate90', say, or give --planted"
             )
         found = {}
-        for run in runs:
-            print(f'{run.name}, seed {run.seed}: searching', flush=True)
-            try:
-                found[run.seed] = search(run)
-            except RunFailed as error:
-                print(error, file=sys.stderr)
-                failed += 1
-                continue
-            row, ratio = judge(run, found[run.seed], planted)
-            passed = ratio >= args.ratio
-            failed += not passed
-            rows.append(f'{row} {"yes" if passed else "NO"} |')
-            print(rows[-1], flush=True)
+        for run, schedule in jobs.each_done(runs, search):
+            found[run.seed] = schedule
+            rows.append(judge(run, schedule, planted, args.ratio))
+            print(*rows[-1], flush=True)
         if found:
             figure = draw(runs[0].name, planted, found)
             figure.savefig(work_dir / f'{runs[0].name}.png')
-    table = '\n'.join(rows)
-    write_atomically(work_dir / 'sanity_check.md', table + '\n')
-    print(f'\n{table}\n\npictures and table: {work_dir}')
-    sys.exit(failed > 0)
+    table = jobs.markdown([HEAD, *rows])
+    write_atomically(work_dir / 'sanity_check.md', table)
+    print(f'\n{table}\npictures and table: {work_dir}')
+    passed = [row for row in rows if row[-1] == 'yes']
+    sys.exit(len(passed) < sum(map(len, checks)))
 
 
 if __name__ == '__main__':
