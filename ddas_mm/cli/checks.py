@@ -149,13 +149,11 @@ class FirstLook(Hook):
             and isinstance(getattr(module, 'num_classes', None), int)
         ]
         loop = runner.train_loop
-        sets = {'train_dataloader.dataset': loop.dataloader.dataset}
         search = isinstance(loop, DDASLoop)
+        name = 'S_train' if search else 'train_dataloader.dataset'
+        sets = {name: loop.dataloader.dataset}
         if search:
-            sets = {
-                'S_train': loop.dataloader.dataset,
-                'S_val': loop.val_loader.dataset,
-            }
+            sets['S_val'] = loop.val_loader.dataset
         with generators_kept():
             for name, dataset in sets.items():
                 if search:  # an error tells its step here, but not from a worker

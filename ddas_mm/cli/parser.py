@@ -50,10 +50,8 @@ class ToolParser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse; unknown options are told first, even where an argument is missing."""
-        words, known = (
-            sys.argv[1:] if args is None else args,
-            self._option_string_actions,
-        )
+        words = sys.argv[1:] if args is None else args
+        known = self._option_string_actions
         for word in takewhile('--'.__ne__, words):  # all behind it are positional
             option = word.partition('=')[0]
             looks_like_one = re.match('--?[a-zA-Z]', option) and ' ' not in word
@@ -85,12 +83,10 @@ def at_least(least: int) -> Any:
     """Return the action of an option with an integer that must not be less."""
 
     class Least(argparse.Action):
-        def __call__(
-            self, _: Any, namespace: Any, value: Any, name: Any = None
-        ) -> None:
+        def __call__(self, _: Any, space: Any, value: Any, name: Any = None) -> None:
             if value < least:
                 raise SettingError(f'{name} must be at least {least}, but is {value}')
-            setattr(namespace, self.dest, value)
+            setattr(space, self.dest, value)
 
     return partial(Least, type=int)
 
@@ -105,22 +101,16 @@ def track(items: Any, what: str) -> Iterator[Any]:
         items: What is to be done.
         what: What they are, for the reader.
     """
-    # not for --help
+    from rich import progress as bars  # not for --help
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TimeRemainingColumn,
-    )
 
     console, told = Console(stderr=True), time.monotonic()
     terminal = console.is_terminal
-    with Progress(
+    with bars.Progress(
         '{task.description}:',
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        *[BarColumn()] * terminal,
+        bars.MofNCompleteColumn(),
+        bars.TimeRemainingColumn(),
+        *[bars.BarColumn()] * terminal,
         console=console,
         speed_estimate_period=inf,  # an item may take minutes
         auto_refresh=terminal,

@@ -19,6 +19,8 @@ from ddas_mm.outcome.emit import AUGMENT
 from ddas_mm.policy import PolicySchedule, policy_from_dict, read_policy
 from ddas_mm.policy.effects import doubts, in_numbers, verdict_line
 
+Row = tuple[PolicySchedule, int]
+
 
 def load_policy(path: str) -> PolicySchedule:
     """Read a ``policy.json``, a ``ddas_policy.py`` or a config that holds a policy.
@@ -74,20 +76,13 @@ def row_table(schedule: PolicySchedule, index: int, top: int | None) -> str:
     return head + aligned(header, rows)
 
 
-def difference_table(
-    first: tuple[PolicySchedule, int],
-    second: tuple[PolicySchedule, int],
-    top: int | None,
-) -> str:
+def difference_table(first: Row, second: Row, top: int | None) -> str:
     """Return how one row differs from another, largest change first.
 
     A candidate that one of the spaces lacks has the probability 0 there.
     """
     totals = [schedule.total_prob[index] for schedule, index in (first, second)]
-    probs = [
-        dict(zip(schedule.space.labels, schedule.op_probs[index], strict=True))
-        for schedule, index in (first, second)
-    ]
+    probs = [dict(held.top(index, len(held.space))) for held, index in (first, second)]
     labels = list(dict.fromkeys([*probs[0], *probs[1]]))
     changes = {name: probs[1].get(name, 0) - probs[0].get(name, 0) for name in labels}
     labels.sort(key=lambda name: -abs(changes[name]))
@@ -111,18 +106,19 @@ def main() -> None:
     """Print."""
     parser = ToolParser(__doc__)
     add = parser.add_argument
-    add('policy', nargs='+', help='policy.json or emitted config; two to compare')
+    add('policy', help='policy.json or emitted config')
+    add('other', nargs='?', help='another, to compare it with')
     add('--row', default='last', help="search epoch, from 1, or 'last' (default)")
     add('--top', action=at_least(1), help='show so many candidates')
     args = parser.parse_args()
-    if len(args.policy) > 2:
-        raise SettingError(f'give one policy or two, not {len(args.policy)}')
-    policies = [load_policy(path) for path in args.policy]
-    rows = [(policy, row_index(policy, args.row)) for policy in policies]
-    table = row_table if len(rows) == 1 else difference_table
-    arguments = rows[0] if len(rows) == 1 else rows
+    policies = [load_policy(path) for path in (args.policy, args.other) if path]
+    first, *others = [(policy, row_index(policy, args.row)) for policy in policies]
+    if others:
+        table = difference_table(first, *others, args.top)
+    else:
+        table = row_table(*first, args.top)
     try:
-        print(table(*arguments, args.top))
+        print(table)
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         sys.stdout = open(os.devnull, 'w')  # noqa: SIM115
 
