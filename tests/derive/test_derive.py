@@ -736,7 +736,7 @@ def test_tools_look_at_the_search_that_would_be_started(
 
     options = ['train_dataloader.dataset.size=21', 'model.norm=False']
     command = ['net.py', '--space', 'cifar', '--epochs', '3', '--cfg-options', *options]
-    monkeypatch.setattr(benchmark_search, 'build_loop', end)
+    monkeypatch.setattr(benchmark_search, 'bare_runner', end)
     monkeypatch.setattr(browse_augment.Examples, 'from_config', end)
     monkeypatch.setattr(sys, 'argv', ['tool.py', *command])
     with pytest.raises(Seen) as ended:
