@@ -217,7 +217,10 @@ def main() -> None:
             tables['differences'] = build_differences(results, metric, baseline)
         print('\n' + write_tables(tables, Path(args.work_dir)))
         print(f'{args.work_dir}: compare.md, {", ".join(f"{t}.csv" for t in tables)}')
-    sys.exit(len(done) < len(runs))
+    if len(done) < len(runs):
+        missing = len(runs) - len(done)
+        print(f'{missing} of {len(runs)} runs failed; see above', file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == '__main__':
