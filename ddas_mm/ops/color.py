@@ -19,6 +19,7 @@ _FEW_VALUES = 1 << 15  # below, a table of three channels beats three planes
 _PILLOW_GREY = np.array([19595, 38470, 7471, 32768]) / 65536  # ITU-R 601-2, rounded
 # tf.image.rgb_to_grayscale on [0, 1], back to uint8 with the factor 255.5.
 _ZOPH_WEIGHTS = np.array([0.2989, 0.5870, 0.1140], np.float32)
+GreyOf = Callable[[Array, str], Image]  # of float32 pixels, in a channel order
 _NEAR = 1e-4  # wider than the rounding of float32 sums below 256
 _ZOPH_GREY = np.append(_ZOPH_WEIGHTS.astype(np.float64) * 255.5 / 255, -_NEAR)
 
@@ -92,10 +93,7 @@ def color_zoph(image: Image, factor: float, channel_order: str) -> Image:
 
 
 def _blend_with_grey(
-    image: Image,
-    factor: float,
-    grey_of: Callable[[Array, str], Image],
-    channel_order: str,
+    image: Image, factor: float, grey_of: GreyOf, channel_order: str
 ) -> Image:
     out = np.empty_like(image, order='C')
     for rows in bands(*image.shape[:2]):
@@ -212,10 +210,7 @@ _TRUNCATE = -0.5 + 1e-3
 
 
 def blend(
-    degenerate: Image,
-    image: Image,
-    factor: float,
-    image32: Array | None = None,
+    degenerate: Image, image: Image, factor: float, image32: Array | None = None
 ) -> Image:
     """Return ``degenerate + factor * (image - degenerate)``, clipped and truncated.
 
@@ -265,12 +260,7 @@ def _is_exact(factor: float) -> bool:
     return bool(np.array_equal(fast, expected))
 
 
-_LOW, _HIGH = (
-    np.ascontiguousarray(grid)
-    for grid in np.meshgrid(
-        np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8), indexing='ij'
-    )
-)
+_LOW, _HIGH = np.indices((256, 256), dtype=np.uint8)
 _SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]], dtype=np.float32) / 13
 _NEIGHBOURS = np.ones((5, 5), dtype=np.float32) / 16
 _NEIGHBOURS[1:4, 1:4] = 0

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from ddas_mm.errors import check_keys, typed
+from ddas_mm.errors import check_keys, check_known, typed
 
 Grey = Annotated[int, Meta(ge=0, le=255)]
 Colour = Grey | Annotated[tuple[Grey, ...], Meta(min_length=3, max_length=3)]
@@ -94,13 +94,9 @@ def resolve_constants(table: str, **constants: Any) -> Constants:
         **constants: Settings that replace defaults; see :class:`Constants`.
 
     Raises:
-        ValueError: Unknown table, unknown name or a value out of range: SettingError's
-            of the latter two name it.
+        SettingError: Unknown table, unknown name or a value out of range.
     """
-    if table not in CONSTANT_DEFAULTS:
-        raise ValueError(
-            f'table must be one of {sorted(CONSTANT_DEFAULTS)}, but got {table!r}'
-        )
+    check_known('table', table, CONSTANT_DEFAULTS)
     known = CONSTANT_DEFAULTS[table]
     check_keys(f'constants of table {table!r}', constants, known)
     settings = {'table': table, **known, **constants}

@@ -14,7 +14,13 @@ _DEGREES = LevelMap(30, 'degrees, counter-clockwise', _ZOPH)
 _SHEAR = LevelMap(0.3, 'pixels per pixel', _ZOPH)
 _SHIFT = LevelMap('translate_const', 'pixels', _ZOPH)
 _BOX_SHIFT = LevelMap('translate_bbox_const', 'pixels', _ZOPH)
+_BITS = LevelMap(4, 'bits kept; larger is weaker', _ZOPH, whole=True)
+_GREYS = LevelMap(110, 'grey levels added', _ZOPH, whole=True)
+_CUT = LevelMap('cutout_const', 'half side in pixels', _ZOPH, whole=True)
+_BOX_CUT = LevelMap('cutout_bbox_const', 'half side in pixels', _ZOPH, whole=True)
+_BOX_PART = LevelMap('cutout_max_pad_fraction', 'fraction of the box sides', _ZOPH)
 _ORDER = ('channel_order',)
+_SOLARIZED = Pixels(color.solarize, wide=True)
 _ROTATE = Geometry(affine.rotation_zoph, _GRID)
 _SHEAR_X = Geometry(affine.shear_x_at_pixel, _GRID)
 _SHEAR_Y = Geometry(affine.shear_y_at_pixel, _GRID)
@@ -26,31 +32,15 @@ _ROTATE_90 = Geometry(affine.quarter_turn, _GRID)
 _COLOUR = (
     OpSpec('AutoContrast', Pixels(color.autocontrast_zoph, wide=True)),
     OpSpec('Equalize', Pixels(color.equalize)),
-    OpSpec(
-        'Posterize',
-        Pixels(color.posterize, wide=True),
-        LevelMap(4, 'bits kept; larger is weaker', _ZOPH, whole=True),
-    ),
-    OpSpec('Solarize', Pixels(color.solarize, wide=True), _SOLARIZE),
-    OpSpec(
-        'SolarizeAdd',
-        Pixels(color.solarize_add, wide=True),
-        LevelMap(110, 'grey levels added', _ZOPH, whole=True),
-    ),
+    OpSpec('Posterize', Pixels(color.posterize, wide=True), _BITS),
+    OpSpec('Solarize', _SOLARIZED, _SOLARIZE),
+    OpSpec('SolarizeAdd', Pixels(color.solarize_add, wide=True), _GREYS),
     OpSpec('Color', Pixels(color.color_zoph, _ORDER, colour=True), _ENHANCE),
     OpSpec('Contrast', Pixels(color.contrast, _ORDER, wide=True), _ENHANCE),
     OpSpec('Brightness', Pixels(color.brightness, wide=True), _ENHANCE),
     OpSpec('Sharpness', Pixels(color.sharpness_zoph), _ENHANCE),
-    OpSpec(
-        'Cutout',
-        cutout,
-        LevelMap('cutout_const', 'half side in pixels', _ZOPH, whole=True),
-    ),
-    OpSpec(
-        'BBox_Cutout',
-        box_cutout,
-        LevelMap('cutout_max_pad_fraction', 'fraction of the box sides', _ZOPH),
-    ),
+    OpSpec('Cutout', cutout, _CUT),
+    OpSpec('BBox_Cutout', box_cutout, _BOX_PART),
 )
 _WHOLE_IMAGE = (
     whole_image('Rotate_BBox', _ROTATE, _DEGREES),
@@ -66,15 +56,9 @@ _ONLY_BOXES = (
     OpSpec('TranslateX_Only_BBoxes', PerBox(_TRANSLATE_X), _BOX_SHIFT, signed=True),
     OpSpec('TranslateY_Only_BBoxes', PerBox(_TRANSLATE_Y), _BOX_SHIFT, signed=True),
     OpSpec('Flip_Only_BBoxes', PerBox(_FLIP_LR)),
-    OpSpec(
-        'Solarize_Only_BBoxes', PerBox(Pixels(color.solarize, wide=True)), _SOLARIZE
-    ),
+    OpSpec('Solarize_Only_BBoxes', PerBox(_SOLARIZED), _SOLARIZE),
     OpSpec('Equalize_Only_BBoxes', PerBox(Pixels(color.equalize))),
-    OpSpec(
-        'Cutout_Only_BBoxes',
-        PerBox(cutout),
-        LevelMap('cutout_bbox_const', 'half side in pixels', _ZOPH, whole=True),
-    ),
+    OpSpec('Cutout_Only_BBoxes', PerBox(cutout), _BOX_CUT),
 )
 # Not among the 25 of Zoph et al.
 _OURS = (

@@ -57,14 +57,8 @@ def rotation(degrees: float, height: int, width: int) -> Affine:
     cosine = round(math.cos(math.radians(degrees)), 15)
     sine = round(math.sin(math.radians(degrees)), 15)
     x, y = width / 2, height / 2
-    return Affine(
-        cosine,
-        -sine,
-        x - cosine * x + sine * y,
-        sine,
-        cosine,
-        y - sine * x - cosine * y,
-    )
+    c, f = x - cosine * x + sine * y, y - sine * x - cosine * y
+    return Affine(cosine, -sine, c, sine, cosine, f)
 
 
 def rotation_zoph(degrees: float, height: int, width: int) -> Affine:

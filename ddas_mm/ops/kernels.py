@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -12,34 +12,14 @@ from ddas_mm.ops.geometry import Affine, Array, Image, corner_hulls
 from ddas_mm.ops.sample import Polygons, Sample, warp_masks
 from ddas_mm.ops.sampling import Grid, fill_of, paint, plan_warp
 
+Rng = np.random.Generator
+"""Asked for ``random()``, ``integers(low, high)`` and ``permutation(n)`` alone."""
+Kernel = Callable[[Sample, float | None, Rng, Constants], Sample]
+"""Turns a sample into another; never writes into its input.
 
-class Rng(Protocol):
-    """What operations need of a ``numpy.random.Generator``."""
-
-    def random(self) -> float:
-        """Return a float in [0, 1)."""
-
-    def integers(self, low: int, high: int) -> int:
-        """Return an integer in [low, high)."""
-
-    def permutation(self, n: int) -> Array:
-        """Return a random order of ``range(n)``."""
-
-
-class Kernel(Protocol):
-    """Turns a sample into another; never writes into its input."""
-
-    def __call__(
-        self, sample: Sample, argument: float | None, rng: Rng, constants: Constants, /
-    ) -> Sample:
-        """Apply the operation.
-
-        Args:
-            sample: What to transform.
-            argument: What the row's level map gave, signed; None without one.
-            rng: Source of all randomness but the sign.
-            constants: Settings of the table.
-        """
+Takes what to transform, what the row's level map gave (signed; None without one), the
+source of all randomness but the sign, and the settings of the table.
+"""
 
 
 def identity(sample: Sample, *_: Any) -> Sample:
@@ -253,10 +233,9 @@ class _Canvas:
     def cut(self, index: int) -> Sample:
         """Return views of one box's content, with its own box and mask."""
         top, bottom, left, right = self._bounds(index)
-        image = self.image[top:bottom, left:right]
-        seg_map = None
-        if self.seg_map is not None:
-            seg_map = self.seg_map[top:bottom, left:right]
+        area = slice(top, bottom), slice(left, right)
+        seg_map = None if self.seg_map is None else self.seg_map[area]
+        image = self.image[area]
         if self.masks is None and self.corners is None:
             return Sample(image, seg_map=seg_map)
         masks: Array | Polygons | None = None

@@ -64,11 +64,7 @@ class Sample:
 
 
 def warp_masks(
-    masks: Array | Polygons | None,
-    affine: Affine,
-    move: Move,
-    height: int,
-    width: int,
+    masks: Array | Polygons | None, affine: Affine, move: Move, height: int, width: int
 ) -> Array | Polygons | None:
     """Move all masks of an image.
 

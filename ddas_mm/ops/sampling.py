@@ -67,9 +67,8 @@ class ZophGrid:
     def _value(self, row: Row, x: Array, y: Array) -> Array:
         """``(a x + b y) + c`` at pixel centres, in the order of Zoph et al."""
         a, b, c = row
-        value = np.float32(a) * x.astype(np.float32) + np.float32(b) * y.astype(
-            np.float32
-        )
+        along, down = x.astype(np.float32), y.astype(np.float32)
+        value = np.float32(a) * along + np.float32(b) * down
         return value + np.float32(c + 0.5 * a + 0.5 * b - 0.5)
 
 
@@ -245,9 +244,8 @@ def _turned(_rows: tuple[Row, Row], _grid: Grid, height: int, width: int) -> Mov
     shift = (width - height) // 2
     lines = span(np.arange(height) + shift, width)
     columns = span(np.arange(width) - shift, height)
-    return lambda array, fill: place(
-        _rotated(array), lines, columns, height, width, fill
-    )
+    spans = lines, columns, height, width
+    return lambda array, fill: place(_rotated(array), *spans, fill)
 
 
 _TURNS: dict[tuple[float, float, float, float], Callable[..., Move]] = {

@@ -20,39 +20,31 @@ _PAPER_OPS = (
     *('AutoContrast', 'Solarize', 'Equalize', 'Brightness', 'Color', 'Smooth'),
     *('Blur', 'Contrast', 'ShearX', 'ShearY', 'Invert', 'FlipUD'),
 )
+_SANITY_OPS = ['Rotate90' if op == 'Rotate' else op for op in _PAPER_OPS]
+_TURNS = ('FlipLR_BBox', 'FlipUD_BBox', 'Rotate90_BBox')
 SubPolicy = list[tuple[str, float, int]]
 _FILE = Path(__file__).with_name('zoph_policies.json')
 ZOPH_POLICIES: dict[str, list[SubPolicy]] = json.loads(_FILE.read_bytes())
 """Name -> sub-policies of (operation, probability, level); v0 is the paper's result."""
 _PUBLISHED = {name for p in ZOPH_POLICIES.values() for sub in p for name, _, _ in sub}
+_WITHOUT_BOXES = [spec.name for spec in DETECTION if not spec.acts_by_box]
 _COCO_OPS = ('Identity', *(name for name in TABLES['detection'] if name in _PUBLISHED))
-_CIFAR = {'table': 'classification', 'ops': _PAPER_OPS, 'levels': (2, 6, 10, 14)}
-SPACES: dict[str, dict[str, Any]] = {
-    'cifar': dict(_CIFAR),
-    'svhn': dict(_CIFAR),
-    'imagenet': {
-        'table': 'classification',
-        'ops': (*_PAPER_OPS, 'Cutout'),
-        'levels': (7, 14),
-    },
+
+
+def _space(table: str, ops: Iterable[str], *levels: int) -> dict[str, Any]:
+    return {'table': table, 'ops': tuple(ops), 'levels': levels}
+
+
+SPACES = {
+    'cifar': _space('classification', _PAPER_OPS, 2, 6, 10, 14),
+    'svhn': _space('classification', _PAPER_OPS, 2, 6, 10, 14),
+    'imagenet': _space('classification', (*_PAPER_OPS, 'Cutout'), 7, 14),
     # Rotate90 destroys what is learnt: a search has to find that out (4.1).
-    'sanity': {
-        'table': 'classification',
-        'ops': tuple('Rotate90' if op == 'Rotate' else op for op in _PAPER_OPS),
-        'levels': (2,),
-    },
-    'coco': {'table': 'detection', 'ops': _COCO_OPS, 'levels': (4, 6, 8)},
+    'sanity': _space('classification', _SANITY_OPS, 2),
+    'coco': _space('detection', _COCO_OPS, 4, 6, 8),
     # For things that lie or stand any way round, and fewer candidates to tell apart.
-    'detection': {
-        'table': 'detection',
-        'ops': (*_COCO_OPS, 'FlipLR_BBox', 'FlipUD_BBox', 'Rotate90_BBox'),
-        'levels': (4, 8),
-    },
-    'segmentation': {
-        'table': 'detection',
-        'ops': tuple(spec.name for spec in DETECTION if not spec.acts_by_box),
-        'levels': (4, 6, 8),
-    },
+    'detection': _space('detection', (*_COCO_OPS, *_TURNS), 4, 8),
+    'segmentation': _space('detection', _WITHOUT_BOXES, 4, 6, 8),
 }
 """Name -> table, operations and levels; K = 51, 51, 31, 18, 59, 44, 46 candidates."""
 
@@ -114,9 +106,8 @@ def erasing_candidates(
         if spec.moves_boxes:
             # Either sign leaves as much of the image, so any generator will do.
             rng = np.random.default_rng(0)
-            left, top, right, bottom = apply_to_sample(
-                spec, level, sample, rng, constants
-            ).boxes[0]
+            moved = apply_to_sample(spec, level, sample, rng, constants)
+            left, top, right, bottom = moved.boxes[0]
             if right <= left or bottom <= top:
                 found.append((name, level))
     return tuple(found)

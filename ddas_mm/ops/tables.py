@@ -1,10 +1,10 @@
 """The operation tables: how an operation is looked up, added and applied."""
 
-import difflib
 from typing import Any
 
 import numpy as np
 
+from ddas_mm.errors import check_known, closest
 from ddas_mm.ops.classification import CLASSIFICATION
 from ddas_mm.ops.constants import Constants, resolve_constants
 from ddas_mm.ops.detection import DETECTION
@@ -58,15 +58,14 @@ def register_op(table: str, spec: OpSpec) -> OpSpec:
 
 
 def _rows(table: str) -> dict[str, OpSpec]:
-    if table not in TABLES:
-        raise ValueError(f'table must be one of {sorted(TABLES)}, but got {table!r}')
+    check_known('table', table, TABLES)
     return TABLES[table]
 
 
 def _suggestion(name: str, table: str) -> str:
-    here = difflib.get_close_matches(str(name), TABLES[table], n=3, cutoff=0.5)
+    meant = closest(str(name), TABLES[table])
     elsewhere = [other for other in TABLES if name in TABLES[other]]
-    hint = f'; did you mean {" or ".join(map(repr, here))}?' if here else ''
+    hint = f'; did you mean {meant!r}?' if meant else ''
     return hint + (f' (it is in table {elsewhere[0]!r})' if elsewhere else '')
 
 
