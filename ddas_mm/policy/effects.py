@@ -102,10 +102,8 @@ def estimate_effects(
 
 def _counts(policies: NDArray[np.int64], num_candidates: int) -> Floats:
     """(T, L, K) how often each policy holds each candidate."""
-    found = np.zeros((*policies.shape[:2], num_candidates))
-    for drawn in np.moveaxis(policies, -1, 0):
-        found += drawn[..., None] == np.arange(num_candidates)
-    return found
+    is_drawn = policies[..., None] == np.arange(num_candidates)
+    return np.asarray(is_drawn.sum(axis=2), np.float64)
 
 
 def _estimate(

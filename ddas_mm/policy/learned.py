@@ -49,12 +49,8 @@ class MaskedAdam:
         square = beta2 * exp_avg_sq + (1 - beta2) * self.param.grad**2
         size = self.lr / (1 - beta1**count)
         change = size * mean / ((square / (1 - beta2**count)).sqrt() + EPSILON)
-        for old, new in (
-            (before, count),
-            (exp_avg, mean),
-            (exp_avg_sq, square),
-            (self.param, self.param - change),
-        ):
+        after = count, mean, square, self.param - change
+        for old, new in zip((*self.state.values(), self.param), after, strict=True):
             old.copy_(torch.where(where, new, old))
 
     def state_dict(self) -> dict[str, Any]:
@@ -118,14 +114,10 @@ class PolicyParams:
             lambda: check_number('total_lr', total_lr),
             lambda: _check_betas(betas),
         )
-        kind: dict[str, Any] = {
-            'dtype': torch.float64,
-            'device': device,
-            'requires_grad': True,
-        }
         logit = math.log(total_prob / (1 - total_prob))
-        self.alpha_op = torch.zeros(num_candidates, **kind)
-        self.alpha_total = torch.tensor(logit, **kind)
+        zeros = torch.zeros(num_candidates, dtype=torch.float64, device=device)
+        self.alpha_op = zeros.requires_grad_()
+        self.alpha_total = zeros.new_tensor(logit, requires_grad=True)
         pair = betas[0], betas[1]  # a config may give a list
         self.op_optimizer = MaskedAdam(self.alpha_op, op_lr, pair)
         self.total_optimizer = MaskedAdam(self.alpha_total, total_lr, pair)

@@ -85,14 +85,11 @@ class PolicySchedule:
             total_prob: Whether ``p_tp`` is held.
             op_probs: Whether ``p_o`` is held; both give a schedule of one row.
         """
-        values = [self.total_prob, self.total_prob_raw, self.op_probs]
-        kept = 1 if total_prob and op_probs else len(self)
-        for i, held in enumerate((total_prob, total_prob, op_probs)):
-            if held:
-                values[i] = np.repeat(values[i][-1:], kept, axis=0)
-        return replace(
-            self, total_prob=values[0], total_prob_raw=values[1], op_probs=values[2]
-        )
+        rows = 1 if total_prob and op_probs else len(self)
+        names = ['total_prob', 'total_prob_raw'] if total_prob else []
+        names += ['op_probs'] if op_probs else []
+        last: dict[str, Any] = {name: getattr(self, name)[-1:] for name in names}
+        return replace(self, **{k: v.repeat(rows, axis=0) for k, v in last.items()})
 
     def __post_init__(self) -> None:
         rows, width = len(self.total_prob), len(self.space)
