@@ -101,14 +101,14 @@ class Search:
 
     def _reuse_gradient(self) -> None:
         gradients = self.loop.gradients
-        compute, kept = gradients._compute, torch.empty_like(gradients.val_grad)
+        compute, kept = gradients._compute, torch.empty_like(gradients.val_grad.flat)
 
-        def reused(batch: Any, flat: Any, parts: Any) -> Any:
+        def reused(batch: Any, into: Any) -> Any:
             if batch is None:
-                return flat.copy_(kept)
-            losses = compute(batch, flat, parts)
-            if flat is gradients.val_grad and self.reuse > 1:
-                kept.copy_(flat)
+                return into.flat.copy_(kept)
+            losses = compute(batch, into)
+            if into is gradients.val_grad and self.reuse > 1:
+                kept.copy_(into.flat)
             return losses
 
         gradients._compute = reused

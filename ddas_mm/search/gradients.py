@@ -18,7 +18,7 @@ from mmengine.utils import apply_to
 from torch import Tensor, nn
 
 from ddas_mm.policy import alignment
-from ddas_mm.search.update import NetworkUpdate, RunningStatistics
+from ddas_mm.search.update import Gradient, NetworkUpdate, RunningStatistics
 
 
 class ViewGradients:
@@ -51,29 +51,24 @@ class ViewGradients:
         size = sum(p.numel() for p in self.params)
         first = self.params[0]
         self.views = first.new_zeros(num_policies + 1, size)
-        self.view_parts = [self._parts(row) for row in self.views]
+        self.view_grads = list(map(self._laid_out, self.views))
         # The mixture lives in .grad; the S_val gradient takes its place after the
         # step, unless the update's derivative asks for the mixture once more.
-        self.grad = first.new_zeros(size)
-        self.grad_parts = self._parts(self.grad)
+        self.grad = self._laid_out(first.new_zeros(size))
         self.grad_norm = first.new_zeros(())
         again = self.update.needs_gradient
-        self.val_grad = torch.empty_like(self.grad) if again else self.grad
-        self.val_parts = self._parts(self.val_grad)
+        self.val_grad = self._laid_out(first.new_zeros(size)) if again else self.grad
 
-    def _parts(self, flat: Tensor) -> list[Tensor]:
-        """Return the buffer's pieces in shape and memory layout of the parameters."""
+    def _laid_out(self, flat: Tensor) -> Gradient:
         pieces = flat.split([p.numel() for p in self.params])
-        return [
-            piece.as_strided(p.shape, p.stride())
-            for piece, p in zip(pieces, self.params, strict=True)
-        ]
+        pairs = zip(pieces, self.params, strict=True)
+        return Gradient(flat, [x.as_strided(p.shape, p.stride()) for x, p in pairs])
 
     def of_view(self, view: int, batch: Any) -> dict[str, Tensor]:
         """Compute ``g_l`` of one view; return the loss values for the log."""
         if view == 0:
             self.statistics.save()
-        return self._compute(batch, self.views[view], self.view_parts[view])
+        return self._compute(batch, self.view_grads[view])
 
     def step_with(self, weights: Tensor) -> None:
         """Step the network along ``g = sum_l weights_l g_l``, averaged over ranks.
@@ -94,11 +89,11 @@ class ViewGradients:
 
     def mix(self, weights: Tensor) -> None:
         """Put the mixture into ``.grad`` and its norm into ``grad_norm``."""
-        torch.mv(self.views.t(), weights.to(self.views), out=self.grad)
-        mean_over_ranks(self.grad)
-        for param, part in zip(self.params, self.grad_parts, strict=True):
+        torch.mv(self.views.t(), weights.to(self.views), out=self.grad.flat)
+        mean_over_ranks(self.grad.flat)
+        for param, part in zip(self.params, self.grad.parts, strict=True):
             param.grad = part
-        self.grad_norm = torch.linalg.vector_norm(self.grad)
+        self.grad_norm = torch.linalg.vector_norm(self.grad.flat)
 
     def align(self, val_batch: Any) -> Tensor:
         """Return ``d_l`` at the present parameters, averaged over ranks (Eq. 13-15).
@@ -111,22 +106,18 @@ class ViewGradients:
             The views' gradients are used up.
         """
         with self.statistics.kept():
-            self._compute(val_batch, self.val_grad, self.val_parts)
-        mean_over_ranks(self.val_grad)
-        self.update.pull_back(
-            self.val_grad, self.val_parts, self.grad, self.grad_parts, self.grad_norm
-        )
-        return mean_over_ranks(alignment(self.val_grad, self.views))
+            self._compute(val_batch, self.val_grad)
+        mean_over_ranks(self.val_grad.flat)
+        self.update.pull_back(self.val_grad, self.grad, self.grad_norm)
+        return mean_over_ranks(alignment(self.val_grad.flat, self.views))
 
-    def _compute(
-        self, batch: Any, flat: Tensor, parts: list[Tensor]
-    ) -> dict[str, Tensor]:
+    def _compute(self, batch: Any, into: Gradient) -> dict[str, Tensor]:
         loss, log_vars = compute_loss(self.module, batch, self.amp, self.channels_last)
         grads = torch.autograd.grad(loss, self.params, materialize_grads=True)
         with torch.no_grad():  # zeros of unused parameters ask for a gradient
-            torch._foreach_copy_(parts, grads)
+            torch._foreach_copy_(into.parts, grads)
         # Zero, or NaN where the loss is not finite although its gradient is.
-        flat[0] += loss.detach() * 0
+        into.flat[0] += loss.detach() * 0
         return log_vars
 
 

@@ -12,7 +12,7 @@ gradient is multiplied by ``lr du/dh``, then by the derivative of clipping.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.optim import OptimWrapper
@@ -25,9 +25,21 @@ FUSED = digit_version(torch.__version__) >= digit_version('2.4.0')
 NORM_EPSILON = 1e-6  # torch.nn.utils.clip_grad_norm_ divides by norm + 1e-6
 SIGN_STEPS = 1  # of Adam and RMSprop, from which the policy does not learn
 TINY = 1e-30  # far below what products of a root and epsilon are, and a float32
-Answer = Callable[
-    [list[Tensor], list[Tensor], list[Mapping[str, Any]], Mapping[str, Any]], None
-]
+Tensors = list[Tensor] | tuple[Tensor, ...]  # an item per parameter
+Settings = Mapping[str, Any]
+Answer = Callable[[Tensors, Tensors, list[Settings], Settings], None]
+
+
+class Gradient(NamedTuple):
+    """A gradient by all parameters.
+
+    Attributes:
+        flat: (P,) buffer.
+        parts: Its pieces, in shape and memory layout of the parameters.
+    """
+
+    flat: Tensor
+    parts: list[Tensor]
 
 
 @dataclass(frozen=True)
@@ -65,10 +77,7 @@ def base_rate(optimizer: torch.optim.Optimizer) -> float:
 
 
 def answer_of_sgd(
-    vectors: list[Tensor],
-    grads: list[Tensor],  # noqa: ARG001  linear
-    states: list[Mapping[str, Any]],  # noqa: ARG001
-    group: Mapping[str, Any],
+    vectors: Tensors, _grads: Tensors, _states: list[Settings], group: Settings
 ) -> None:
     """One, as weight decay and what momentum remembers do not depend on ``h``.
 
@@ -80,10 +89,7 @@ def answer_of_sgd(
 
 
 def answer_of_adam(
-    vectors: list[Tensor],
-    grads: list[Tensor],
-    states: list[Mapping[str, Any]],
-    group: Mapping[str, Any],
+    vectors: Tensors, grads: Tensors, states: list[Settings], group: Settings
 ) -> None:
     """``sqrt(c2) / c1 [(1 - b1) / s - (1 - b2) m h / (sqrt(v) s^2)]``.
 
@@ -104,10 +110,7 @@ def answer_of_adam(
 
 
 def answer_of_rmsprop(
-    vectors: list[Tensor],
-    grads: list[Tensor],
-    states: list[Mapping[str, Any]],
-    group: Mapping[str, Any],
+    vectors: Tensors, grads: Tensors, states: list[Settings], group: Settings
 ) -> None:
     """``1 / s - (1 - alpha) h^2 / (sqrt(v) s^2)``, ``s = sqrt(v) + eps``.
 
@@ -120,10 +123,10 @@ def answer_of_rmsprop(
 
 
 def _through_root(
-    vectors: list[Tensor],
-    means: list[Tensor],
-    grads: list[Tensor],
-    roots: tuple[Tensor, ...],
+    vectors: Tensors,
+    means: Tensors,
+    grads: Tensors,
+    roots: Tensors,
     epsilon: Any,
     weight: float,
 ) -> None:
@@ -142,14 +145,11 @@ def _through_root(
     torch._foreach_addcdiv_(vectors, products, scales, value=-weight)
 
 
+_SGD = {'maximize': False, 'dampening': 0}
 _ADAM = {'maximize': False, 'amsgrad': False}
 RULES: dict[type[torch.optim.Optimizer], UpdateRule] = {
     torch.optim.SGD: UpdateRule(
-        answer_of_sgd,
-        ('momentum', 'nesterov'),
-        {'maximize': False, 'dampening': 0},
-        linear=True,
-        fused=True,
+        answer_of_sgd, ('momentum', 'nesterov'), _SGD, linear=True, fused=True
     ),
     torch.optim.Adam: UpdateRule(answer_of_adam, ('betas', 'eps'), _ADAM, fused=True),
     torch.optim.AdamW: UpdateRule(
@@ -211,39 +211,30 @@ class NetworkUpdate:
         if not self.left_out:
             self.optim_wrapper.step()
 
-    def pull_back(
-        self,
-        vector: Tensor,
-        vector_parts: list[Tensor],
-        grad: Tensor,
-        grad_parts: list[Tensor],
-        norm: Tensor,
-    ) -> None:
+    def pull_back(self, vector: Gradient, grad: Gradient, norm: Tensor) -> None:
         """Multiply a vector by the derivative of the last step, with its sign changed.
 
         Args:
-            vector: (P,) what is multiplied, in place.
-            vector_parts: The same, by parameter.
-            grad: (P,) the gradient after clipping; what is not finite in it is zeroed.
-            grad_parts: The same, by parameter.
+            vector: What is multiplied, in place.
+            grad: The gradient after clipping; what is not finite in it is zeroed.
             norm: () its norm before clipping.
         """
         if self.needs_gradient:  # only the view that is broken shall spoil its d_l
-            torch.nan_to_num_(grad, 0.0, 0.0, 0.0)
-        taken = grad_parts
+            torch.nan_to_num_(grad.flat, 0.0, 0.0, 0.0)
+        taken = grad.parts
         if self.before:
             decays = [self._decay(group) for group in self.groups]
             taken = list(torch._foreach_mul(self.before, decays))
-            torch._foreach_add_(taken, grad_parts)
+            torch._foreach_add_(taken, grad.parts)
         for members in () if self.left_out else self._alike():
             self.rule.answer(
-                [vector_parts[i] for i in members],
+                [vector.parts[i] for i in members],
                 [taken[i] for i in members],
                 [self.optimizer.state[self.params[i]] for i in members],
                 self.groups[members[0]],
             )
-        torch._foreach_mul_(vector_parts, [group['lr'] for group in self.groups])
-        self.clipping.pull_back(vector, grad, norm)
+        torch._foreach_mul_(vector.parts, [group['lr'] for group in self.groups])
+        self.clipping.pull_back(vector.flat, grad.flat, norm)
 
     def _decay(self, group: Mapping[str, Any]) -> float:
         """The weight decay that is added to the gradient."""

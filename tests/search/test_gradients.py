@@ -117,7 +117,7 @@ def test_s_val_is_normalised_by_its_batch_as_in_training(tmp_path):
     )[0]
     loop.gradients.align(batch)
     names = [name for name, p in model.named_parameters() if p.requires_grad]
-    found = dict(zip(names, loop.gradients.grad_parts, strict=True))['conv.weight']
+    found = dict(zip(names, loop.gradients.grad.parts, strict=True))['conv.weight']
     torch.testing.assert_close(found / RATE, expected)
 
 
@@ -150,7 +150,7 @@ def test_parameter_without_gradient_counts_as_zero(tmp_path):
     place = [p is unused for p in loop.gradients.params].index(True)
     batch = next(iter(loop.dataloader))
     loop.search_step(batch['views'], batch['policies'], next(iter(loop.val_loader)))
-    assert not any(parts[place].any() for parts in loop.gradients.view_parts)
+    assert not any(grad.parts[place].any() for grad in loop.gradients.view_grads)
     assert not unused.any()
 
 
@@ -166,7 +166,7 @@ def test_parameter_that_only_an_earlier_mini_batch_used_counts_as_zero(tmp_path)
                 'loss': forward(**batch)['loss'] + model.unused.sum()
             }
         loop.gradients.of_view(1, dict(view))
-        assert (loop.gradients.view_parts[1][place] == uses).all()
+        assert (loop.gradients.view_grads[1].parts[place] == uses).all()
 
 
 @pytest.mark.parametrize('settings', [{}, {'optim_wrapper.clip_grad': {'max_norm': 1}}])

@@ -168,7 +168,7 @@ def test_channels_last_reaches_weights_gradients_states_and_images(tmp_path, opt
     weight = model.conv.weight
     states = loop.runner.optim_wrapper.optimizer.state[weight]
     place = [p is weight for p in loop.gradients.params].index(True)
-    grad = loop.gradients.grad_parts[place]
+    grad = loop.gradients.grad.parts[place]
     own = [value for name, value in states.items() if name != 'step']
     assert len(own) == (2 if optimizer else 1)
     for tensor in (weight, grad, *own, *seen):
