@@ -12,11 +12,7 @@ import torch
 
 from ddas_mm.errors import SettingError
 from ddas_mm.ops import Sample
-from ddas_mm.ops.geometry import (
-    corner_hulls,
-    rectangle_corners,
-    smallest_rectangles,
-)
+from ddas_mm.ops.geometry import corner_hulls, rectangle_corners, smallest_rectangles
 
 NOT_MOVABLE = (
     *('gt_keypoints', 'keypoints', 'keypoints_visible', 'gt_panoptic_seg'),
@@ -68,13 +64,9 @@ def unpack(
     if not moves:
         return Sample(image, boxes, corners=corners)
     _check_movable(results, len(boxes))
-    return Sample(
-        image=image,
-        boxes=boxes,
-        masks=_mask_data(results.get('gt_masks'), image),
-        seg_map=_seg_map(results.get('gt_seg_map'), image),
-        corners=corners,
-    )
+    masks = _mask_data(results.get('gt_masks'), image)
+    seg_map = _seg_map(results.get('gt_seg_map'), image)
+    return Sample(image, boxes, masks, seg_map, corners)
 
 
 def pack(results: dict[str, Any], sample: Sample, moves: bool = True) -> dict[str, Any]:
@@ -202,12 +194,12 @@ def _turned(boxes: Any, corners: np.ndarray) -> Any:
     else:
         moved = type(boxes)(torch.from_numpy(smallest_rectangles(corners)))
         width, height, angle = boxes.tensor.double().T[2:]
-        if (width >= height).all():  # the ranges of le90 and le135
+        longer = bool((width >= height).all())
+        if longer:  # the ranges of le90 and le135
             start = -90 if (angle.abs() <= np.pi / 2).all() else -45
-            moved.regularize_boxes(width_longer=True, start_angle=start)
         else:  # of oc, and of newer OpenCV
             start = -90 if (angle < 0).all() else 0
-            moved.regularize_boxes(width_longer=False, start_angle=start)
+        moved.regularize_boxes(width_longer=longer, start_angle=start)
     return moved.to(boxes.tensor.dtype)
 
 

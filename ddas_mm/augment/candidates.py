@@ -16,7 +16,8 @@ from ddas_mm.ops.constants import CONSTANT_DEFAULTS
 from ddas_mm.policy import PolicySchedule, SearchSpace
 from ddas_mm.policy.space import candidate_label
 
-KEYS = ('name', 'table', 'ops', 'levels', 'depth', 'constants', 'without')
+DEFAULTS: dict[str, Any] = {'depth': 2, 'constants': {}, 'levels': (), 'without': ()}
+KEYS = ('name', 'table', 'ops', *DEFAULTS)
 
 
 def build_space(config: Any, name: str = 'train_cfg.space') -> SearchSpace:
@@ -36,9 +37,7 @@ def build_space(config: Any, name: str = 'train_cfg.space') -> SearchSpace:
     named = config.get('name')
     if named is not None:
         check_known(f'{name}.name', named, ops.SPACES)
-    settings: dict[str, Any] = {'depth': 2, 'constants': {}, 'levels': ()}
-    settings.update(ops.SPACES[named] if named else {})
-    settings.update(config)
+    settings = {**DEFAULTS, **(ops.SPACES[named] if named else {}), **config}
     for key in ('table', 'ops'):
         if key not in settings:
             raise SettingError(
@@ -53,14 +52,11 @@ def build_space(config: Any, name: str = 'train_cfg.space') -> SearchSpace:
         resolved = resolve_constants(table, **constants)
     except (TypeError, ValueError) as error:
         raise SettingError(f'{name}: {error}') from None
-    labels = [*map(candidate_label, candidates)]
-    without = settings.get('without', ())
+    without = settings['without']
     for label in without:
-        check_known(f'{name}.without', label, labels)
-    kept = (
-        c for c, label in zip(candidates, labels, strict=True) if label not in without
-    )
-    return SearchSpace(table, tuple(kept), settings['depth'], resolved.to_dict())
+        check_known(f'{name}.without', label, map(candidate_label, candidates))
+    kept = tuple(c for c in candidates if candidate_label(c) not in without)
+    return SearchSpace(table, kept, settings['depth'], resolved.to_dict())
 
 
 def without_idle(
@@ -142,6 +138,7 @@ class CandidateOps:
     """
 
     def __init__(self, space: SearchSpace, source: str = 'the policy') -> None:
+        self.space, self.source = space, source
         try:
             self.constants = resolve_constants(space.table, **space.constants)
             self.candidates = [
@@ -152,12 +149,10 @@ class CandidateOps:
                 spec.argument(level, np.random.default_rng(0), self.constants)
         except (TypeError, ValueError) as error:
             raise SettingError(f'{source} cannot be applied: {error}') from None
-        self.moves = any(spec.moves for spec, _ in self.candidates)
-        self.needs_boxes = any(spec.needs_boxes for spec, _ in self.candidates)
-        self.of_bytes = {
-            spec.name for spec, _ in self.candidates if spec.lacks(3, True)
-        }
-        self.source = source
+        specs = [spec for spec, _ in self.candidates]
+        self.moves = any(spec.moves for spec in specs)
+        self.needs_boxes = any(spec.needs_boxes for spec in specs)
+        self.of_bytes = {spec.name for spec in specs if spec.lacks(3, True)}
 
     def apply(
         self, results: dict[str, Any], policy: list[int], rng: np.random.Generator

@@ -126,21 +126,24 @@ def split_pipeline(pipeline: Compose) -> tuple[Compose, Compose]:
     Raises:
         SettingError: If there is not exactly one at the top level of the pipeline.
     """
-    steps = pipeline.transforms
-    places = [i for i, step in enumerate(steps) if isinstance(step, DDASAugment)]
+    steps, places = pipeline.transforms, _marks(pipeline)
     if len(places) != 1:
         raise SettingError(
             'the pipeline of train_dataloader.dataset must hold one '
             f"dict(type='ddas_mm.DDASAugment') at its top level, but holds "
             f'{len(places)}; put one behind the steps that load image and annotations'
         )
-    place = places[0]
+    (place,) = places
     return Compose(steps[:place]), Compose(steps[place + 1 :])
 
 
 def place_of_policies(pipeline: Compose) -> int:
     """Return how many steps come before DDASAugment; without one, those that load."""
     steps = pipeline.transforms
-    marks = [i for i, step in enumerate(steps) if isinstance(step, DDASAugment)]
     loads = [i + 1 for i, step in enumerate(steps) if type(step).__name__[:4] == 'Load']
-    return max(marks or loads, default=0)
+    return max(_marks(pipeline) or loads, default=0)
+
+
+def _marks(pipeline: Compose) -> list[int]:
+    steps = enumerate(pipeline.transforms)
+    return [i for i, step in steps if isinstance(step, DDASAugment)]

@@ -1,10 +1,11 @@
 """What S_train and S_val hold: files that can be read, instances, the same scale."""
 
+import itertools
 import math
 import os
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -69,20 +70,25 @@ IMAGES, DRAWS = 8, 2  # of the random steps of S_train, for each image
 LIMIT = 1.5  # beyond the scales that S_train has
 
 
-class Received(NamedTuple):
-    """What the network gets of one image.
+class Scale(NamedTuple):
+    """How large images of a data set are where the network gets them.
 
     Attributes:
-        size: Width and height in pixels.
-        object_side: Median side of its objects in pixels, where it has boxes.
-        enlarged: Side of the largest object by that in the file, which crops can but
-            lower; without boxes, but with a segmentation map, the factor by which it
-            was resized.
+        sizes: Width and height of each in pixels.
+        object_sides: Median side of the objects of each that has boxes, in pixels.
+        enlarged: Of each with boxes, the side of the largest by that in the file, which
+            crops can but lower; without, but with a segmentation map, the factor by
+            which it was resized.
     """
 
-    size: tuple[int, int]
-    object_side: float | None
-    enlarged: float | None
+    sizes: list[tuple[int, int]]
+    object_sides: list[float]
+    enlarged: list[float]
+
+    @property
+    def sides(self) -> list[float]:
+        """Sides of squares as large as the images."""
+        return [math.sqrt(width * height) for width, height in self.sizes]
 
 
 def check_scale(train: ViewDataset, val: ValidationDataset, own: bool) -> None:
@@ -99,45 +105,44 @@ def check_scale(train: ViewDataset, val: ValidationDataset, own: bool) -> None:
     Raises:
         SettingError: With both sizes.
     """
-    first = [
-        received
-        for i in telling_images(train, IMAGES)
-        for draw in range(DRAWS)
-        for received in _received(train.plain(i, draw), train.get_data_info(i))
-    ]
-    second = [
-        received
-        for i in telling_images(val, IMAGES)
-        for received in _received(val[i], val.get_data_info(i))
-    ]
-    if not first or not second or not _is_other_scale(first, second, own, val.as_given):
-        return
-    random = f', without the random {", ".join(val.left_out)},' if val.left_out else ''
-    raise SettingError(
-        f'S_val{random} would reach the network at another scale than S_train: '
-        f'{_in_words(second)}, but S_train {_in_words(first)}; set '
-        'train_cfg.policy_dataloader.dataset.pipeline to steps that load the images of '
-        'S_val, bring them to the size of S_train, and pack them'
-    )
+    drawn = itertools.product(telling_images(train, IMAGES), range(DRAWS))
+    first = _scale((train.plain(i, draw), train.get_data_info(i)) for i, draw in drawn)
+    given = telling_images(val, IMAGES)
+    second = _scale((val.plain(i), val.get_data_info(i)) for i in given)
+    known = first.sizes and second.sizes
+    if known and _is_other_scale(first, second, own, val.as_given):
+        left_out = ', '.join(val.left_out)
+        random = f', without the random {left_out},' if left_out else ''
+        raise SettingError(
+            f'S_val{random} would reach the network at another scale than S_train: '
+            f'{_in_words(second)}, but S_train {_in_words(first)}; set '
+            'train_cfg.policy_dataloader.dataset.pipeline to steps that load the '
+            'images of S_val, bring them to the size of S_train, and pack them'
+        )
 
 
-def _received(packed: Any, info: Mapping[str, Any]) -> list[Received]:
-    packed = packed if isinstance(packed, Mapping) else {}
-    images, sample = packed.get('inputs'), packed.get('data_samples')
-    boxes = getattr(getattr(sample, 'gt_instances', None), 'bboxes', ())
-    sides, enlarged = _sides(getattr(boxes, 'tensor', boxes)), None
-    counted = (one for one in info.get('instances') or () if not one.get('ignore_flag'))
-    before = _sides([one['bbox'] for one in counted if 'bbox' in one])
-    if len(sides) and len(before):
-        enlarged = float(max(sides) / max(before))
-    elif hasattr(sample, 'gt_sem_seg'):
-        enlarged = float(np.mean(sample.metainfo.get('scale_factor', 1)))
-    object_side = float(np.median(sides)) if len(sides) else None
-    return [
-        Received((image.shape[-1], image.shape[-2]), object_side, enlarged)
-        for image in (images if isinstance(images, (list, tuple)) else [images])
-        if isinstance(image, torch.Tensor) and image.ndim >= 3
-    ]
+def _scale(received: Iterable[tuple[Any, Mapping[str, Any]]]) -> Scale:
+    """Return the scale of packed samples, beside the annotations in their files."""
+    scale = Scale([], [], [])
+    for packed, info in received:
+        packed = packed if isinstance(packed, Mapping) else {}
+        images, sample = packed.get('inputs'), packed.get('data_samples', None)
+        for image in images if isinstance(images, (list, tuple)) else [images]:
+            if isinstance(image, torch.Tensor) and image.ndim >= 3:
+                scale.sizes.append((image.shape[-1], image.shape[-2]))
+        boxes = getattr(getattr(sample, 'gt_instances', None), 'bboxes', ())
+        sides = _sides(getattr(boxes, 'tensor', boxes))
+        instances = info.get('instances') or ()
+        counted = (one for one in instances if not one.get('ignore_flag'))
+        before = _sides([one['bbox'] for one in counted if 'bbox' in one])
+        if len(sides):
+            scale.object_sides.append(float(np.median(sides)))
+        if len(sides) and len(before):
+            scale.enlarged.append(float(max(sides) / max(before)))
+        elif hasattr(sample, 'gt_sem_seg'):
+            factor = sample.metainfo.get('scale_factor', 1)
+            scale.enlarged.append(float(np.mean(factor)))
+    return scale
 
 
 def _sides(boxes: Any) -> np.ndarray:
@@ -149,21 +154,14 @@ def _sides(boxes: Any) -> np.ndarray:
     return np.sqrt((x2 - x1) * (y2 - y1))
 
 
-def _is_other_scale(
-    first: Sequence[Received], second: Sequence[Received], own: bool, as_given: bool
-) -> bool:
-    key = 'object_side' if own else 'enlarged'
-    sides, objects, sizes = [], [], []
-    for part in (first, second):
-        values = [getattr(received, key) for received in part]
-        objects.append([value for value in values if value is not None])
-        sides.append([math.sqrt(math.prod(received.size)) for received in part])
-        sizes.append({received.size for received in part})
+def _is_other_scale(first: Scale, second: Scale, own: bool, as_given: bool) -> bool:
+    objects = [each.object_sides if own else each.enlarged for each in (first, second)]
+    sizes_apart = _apart(first.sides, second.sides)
     if all(objects):
-        return _apart(*objects) and (_apart(*sides) or not own)
+        return _apart(*objects) and (sizes_apart or not own)
     # a network that is fed one size may know no other
-    only = not as_given and len(sizes[0]) == 1
-    return _apart(*sides) or (only and sizes[0] != sizes[1])
+    only = not as_given and len(set(first.sizes)) == 1
+    return sizes_apart or (only and set(first.sizes) != set(second.sizes))
 
 
 def _apart(train: Sequence[float], val: Sequence[float]) -> bool:
@@ -172,11 +170,11 @@ def _apart(train: Sequence[float], val: Sequence[float]) -> bool:
     return not least / LIMIT <= np.median(val) <= most * LIMIT
 
 
-def _in_words(received: Sequence[Received]) -> str:
-    sizes = sorted({r.size for r in received}, key=math.prod)
+def _in_words(scale: Scale) -> str:
+    sizes = sorted(scale.sizes, key=math.prod)
     (w, h), (wide, high) = sizes[0], sizes[-1]
     to = '' if (w, h) == (wide, high) else f' to {wide} x {high}'
-    sides = [r.object_side for r in received if r.object_side is not None]
+    sides = scale.object_sides
     of = f' with objects of {np.median(sides):.0f} pixels' if sides else ''
     return f'{w} x {h}{to} pixels{of}'
 

@@ -17,7 +17,6 @@ from ddas_mm import errors
 from ddas_mm.augment.candidates import CandidateOps
 from ddas_mm.config import find_typed, type_name
 from ddas_mm.errors import SettingError
-from ddas_mm.policy import SearchSpace
 from ddas_mm.search.contents import check_images, check_scale
 from ddas_mm.search.sampler import EndlessBatchSampler, PolicyBatchSampler
 from ddas_mm.search.splits import VAL_DATASET, check_disjoint, choose
@@ -165,18 +164,13 @@ def check_loader(name: str, config: Any, needed: Sequence[str] = ()) -> None:
 
 
 def build_view_loader(
-    dataset: ViewDataset,
-    config: Mapping[str, Any],
-    space: SearchSpace,
-    num_policies: int,
-    seed: int,
+    dataset: ViewDataset, config: Mapping[str, Any], num_policies: int, seed: int
 ) -> DataLoader:
     """Build the loader of S_train: ``views`` and ``policies`` of each mini-batch.
 
     Args:
         dataset: S_train.
         config: ``train_dataloader``.
-        space: The search space.
         num_policies: L.
         seed: The run's seed, equal on all ranks.
     """
@@ -190,14 +184,9 @@ def build_view_loader(
     default = {'type': BatchSampler, 'drop_last': config.get('drop_last', False)}
     under = {'sampler': sampler, 'batch_size': config['batch_size']}
     batches = _sampler('batch_sampler', config, default, **under)
-    return DataLoader(
-        dataset,
-        batch_sampler=PolicyBatchSampler(
-            batches, sampler, len(space), num_policies, space.depth
-        ),
-        collate_fn=partial(collate_views, collate=_collate(config)),
-        **_torch_settings(config),
-    )
+    shape = len(dataset.ops.space), num_policies, dataset.ops.space.depth
+    drawn = PolicyBatchSampler(batches, sampler, *shape)
+    return _loader(dataset, drawn, _collate_views(config), config)
 
 
 AT_ONCE = 8  # candidates per image that is loaded, and so in memory
@@ -215,16 +204,13 @@ def build_candidate_loader(
     """
     every = [[k] for k in range(len(views.ops.candidates))]
     parts = [every[i : i + AT_ONCE] for i in range(0, len(every), AT_ONCE)]
-    return DataLoader(
-        views,
-        batch_sampler=[
-            [ViewIndex(index, number, part) for index in batch]
-            for number, batch in enumerate(batches)  # as an epoch: own draws
-            for part in parts
-        ],
-        collate_fn=partial(collate_views, collate=_collate(config)),
-        **{**_torch_settings(config), 'persistent_workers': False},
-    )
+    asked = [
+        [ViewIndex(index, number, part) for index in batch]
+        for number, batch in enumerate(batches)  # as an epoch: own draws
+        for part in parts
+    ]
+    once = {**config, 'persistent_workers': False}
+    return _loader(views, asked, _collate_views(config), once)
 
 
 def build_val_loader(
@@ -248,15 +234,10 @@ def build_val_loader(
             f'train_cfg.policy_dataloader.batch_size={batch_size} on each of '
             f'{world_size} processes'
         )
-    return DataLoader(
-        dataset,
-        batch_sampler=EndlessBatchSampler(
-            len(dataset), batch_size, seed, rank, world_size
-        ),
-        collate_fn=_collate(config),
-        # one endless stream: no second start for which workers would be kept
-        **{**_torch_settings(config), 'persistent_workers': False},
-    )
+    endless = EndlessBatchSampler(len(dataset), batch_size, seed, rank, world_size)
+    # one endless stream: no second start for which workers would be kept
+    once = {**config, 'persistent_workers': False}
+    return _loader(dataset, endless, _collate(config), once)
 
 
 def _sampler(
@@ -285,14 +266,20 @@ def _collate(config: Mapping[str, Any]) -> Callable[[list[Any]], Any]:
     return partial(function, **settings)
 
 
-def _torch_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+def _collate_views(config: Mapping[str, Any]) -> Callable[[list[Any]], Any]:
+    return partial(collate_views, collate=_collate(config))
+
+
+def _loader(
+    dataset: Any, batches: Any, collate: Callable[..., Any], config: Mapping[str, Any]
+) -> DataLoader:
     # No worker_init_fn: ViewDataset seeds every sample by itself.
-    unwanted: tuple[str, ...] = MM_SETTINGS
-    if config.get('num_workers', 0) == 0:
-        unwanted += WORKER_SETTINGS
-    settings = {key: value for key, value in config.items() if key not in unwanted}
+    workers = config.get('num_workers', 0) > 0
+    unwanted = MM_SETTINGS if workers else MM_SETTINGS + WORKER_SETTINGS
     # only pinned memory is copied to a GPU beside its work
-    return {'pin_memory': torch.cuda.is_available(), **settings}
+    settings = {'pin_memory': torch.cuda.is_available(), **config}
+    kept = {key: value for key, value in settings.items() if key not in unwanted}
+    return DataLoader(dataset, batch_sampler=batches, collate_fn=collate, **kept)
 
 
 def prefetched(batches: Iterable[Any], device: torch.device) -> Iterator[Any]:
@@ -311,16 +298,15 @@ def prefetched(batches: Iterable[Any], device: torch.device) -> Iterator[Any]:
     side = torch.cuda.Stream(device)
     mover = BaseDataPreprocessor(non_blocking=True).to(device)
 
+    main = torch.cuda.current_stream(device)
+
     def start(batch: Any) -> Any:
         # Waits for the work on batches before: their memory may be taken again.
-        side.wait_stream(torch.cuda.current_stream(device))
+        side.wait_stream(main)
         with torch.cuda.stream(side):
             return mover.cast_data(batch)
 
-    def finish() -> None:
-        torch.cuda.current_stream(device).wait_stream(side)
-
-    yield from one_ahead(batches, start, finish)
+    yield from one_ahead(batches, start, lambda: main.wait_stream(side))
 
 
 def one_ahead(

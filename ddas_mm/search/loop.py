@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ddas_mm.augment.candidates import CandidateOps, build_space, without_idle
 from ddas_mm.errors import check_all, check_integer, check_kind
-from ddas_mm.policy import Effects, PolicyParams, SearchSpace, estimate_effects
+from ddas_mm.policy import Effects, PolicyParams, estimate_effects
 from ddas_mm.policy.budget import Budget
 from ddas_mm.randomness import seed_step, shared_seed
 from ddas_mm.registry import LOOPS
@@ -99,12 +99,11 @@ class DDASLoop(EpochBasedTrainLoop):
         racing: bool = False,
         stop: bool = False,
     ) -> None:
-        policy_dataloader = {} if policy_dataloader is None else policy_dataloader
-        proxy = {} if proxy is None else proxy
-        flags = {'paired': paired, 'amp': amp, 'compile': compile}
-        flags |= {'channels_last': channels_last, 'racing': racing, 'stop': stop}
-        flags['policy_follows_lr'] = policy_follows_lr
+        policy_dataloader, proxy = policy_dataloader or {}, proxy or {}
         rates = total_prob, op_lr, total_lr, betas
+        flags = {'paired': paired, 'amp': amp, 'compile': compile, 'stop': stop}
+        flags |= {'channels_last': channels_last, 'racing': racing}
+        flags['policy_follows_lr'] = policy_follows_lr
         check_all(
             lambda: check_integer('train_cfg.max_epochs', max_epochs, 1),
             lambda: check_integer('train_cfg.num_policies (L)', num_policies, 1),
@@ -117,27 +116,26 @@ class DDASLoop(EpochBasedTrainLoop):
             lambda: PolicyParams(1, *rates),
             lambda: check_proxy(proxy),
         )
-        self.num_policies = num_policies
-        self.policy_follows_lr = policy_follows_lr
+        self.num_policies, self.policy_follows_lr = num_policies, policy_follows_lr
         self.amp, self.channels_last, self.compile = amp, channels_last, compile
         self.racing, self.stop = racing, stop
+        self.seed = seed = shared_seed(runner)
         self.device = next(runner.model.parameters()).device
+
+        source: Any = dataloader.get('dataset')
+        own = policy_dataloader.get('dataset', {})
+        ops = CandidateOps(build_space(space))
+        train, val = data.build_search_datasets(source, own, proxy, ops, seed, paired)
+        leave_out_idle(train, runner)
+        self.space = train.ops.space
+        views = data.build_view_loader(train, dataloader, num_policies, seed)
+        super().__init__(runner, views, max_epochs)
+        val_config = {**dataloader, **policy_dataloader}
+        self.val_loader: Any = data.build_val_loader(val, val_config, seed)
+
         # other devices may not know float64
         device = self.device if self.device.type == 'cuda' else 'cpu'
-        self.seed = seed = shared_seed(runner)
-        val_config = {**dataloader, 'dataset': {}, **policy_dataloader}
-        sources: tuple[Any, Any] = (dataloader.get('dataset'), val_config['dataset'])
-        whole = build_space(space)
-        ops = CandidateOps(whole)
-        train, val = data.build_search_datasets(*sources, proxy, ops, seed, paired)
-        self.space = space_of_data(whole, train, runner)
         self.policy = PolicyParams(len(self.space), *rates, device=device)
-        self.val_loader: Any = data.build_val_loader(val, val_config, seed)
-        super().__init__(
-            runner,
-            data.build_view_loader(train, dataloader, self.space, num_policies, seed),
-            max_epochs,
-        )
         self.step_log = StepLog(self.space, max_skipped, runner.logger)
         self.snapshots: list[tuple[float, Any]] = []  # p_tp and p_o of every epoch
         self.effects: Effects  # after the last of them
@@ -267,10 +265,9 @@ class DDASLoop(EpochBasedTrainLoop):
         gradients.step_with(policy.mixture_weights(policies))
         alignments = gradients.align(val_batch)
         policy.step(alignments, policies, base_lr if self.policy_follows_lr else 1.0)
-        norm, number = gradients.grad_norm, self._iter + 1
-        self.step_log.add(
-            StepRecord(number, policies, base_lr, norm, alignments, losses[0])
-        )
+        number, norm = self._iter + 1, gradients.grad_norm
+        record = StepRecord(number, policies, base_lr, norm, alignments, losses[0])
+        self.step_log.add(record)
         return losses[0]
 
     def take_snapshot(self) -> None:
@@ -338,16 +335,13 @@ class DDASLoop(EpochBasedTrainLoop):
         }
 
 
-def space_of_data(
-    space: SearchSpace, train: ViewDataset, runner: Runner
-) -> SearchSpace:
-    """Let S_train have the candidates that can act on it alone; return their space.
+def leave_out_idle(train: ViewDataset, runner: Runner) -> None:
+    """Let S_train have the candidates that can act on it alone.
 
     Raises:
         SettingError: If there are none, or the network would learn what they fill in.
     """
     loaded = next(filter(None, map(train.loaded, range(len(train)))), {})
-    acting = without_idle(space, loaded, runner.logger.info)
+    acting = without_idle(train.ops.space, loaded, runner.logger.info)
     checks.check_ignored(runner.model, loaded, train.ops)
     train.ops = CandidateOps(acting)
-    return acting

@@ -16,12 +16,7 @@ import torch
 
 from ddas_mm.augment.transform import DDASAugment
 from ddas_mm.errors import SettingError
-from ddas_mm.randomness import (
-    PROBE,
-    generator_states,
-    generators_kept,
-    seed_generators,
-)
+from ddas_mm.randomness import PROBE, generator_states, generators_kept, seed_generators
 
 # Of 4 images, a step that acts on one in ten escapes one time in 900.
 RUNS = 16
@@ -33,28 +28,26 @@ Step = Callable[[Any], Any]
 @generators_kept()
 def without_random_steps(
     pipeline: Any, samples: Sequence[Any]
-) -> tuple[list[Step], list[str]]:
-    """Return a pipeline's steps without DDASAugment and random ones, and their names.
+) -> tuple[list[list[Step]], list[str]]:
+    """Return what is left of each step of a pipeline, and the names of random ones.
 
-    Where a wrapper holds random steps, only these are taken out of it.
+    Of DDASAugment and random steps nothing is left. Where a wrapper holds random steps,
+    only these are taken out of it.
 
     Args:
         pipeline: A Compose; left as it is.
         samples: What its first step is given of a few images, to try the steps on.
     """
-    kept: list[Step] = []
-    names = []
+    kept, names = [], []
     for step in pipeline.transforms:
-        if isinstance(step, DDASAugment):
-            continue
-        settled = [step]
-        if is_random(step, samples):
+        settled = [] if isinstance(step, DDASAugment) else [step]
+        if settled and is_random(step, samples):
             settled = _without_random_parts(step, samples)
             wrapped = getattr(step, 't', step)  # of torchvision
             names.append(type(wrapped).__name__)
         for part in settled:  # images that it gives nothing for are gone
             samples = [made for made in map(part, samples) if made is not None]
-        kept += settled
+        kept.append(settled)
     return kept, names
 
 

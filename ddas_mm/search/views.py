@@ -2,6 +2,7 @@
 
 import bisect
 import copy
+import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -87,7 +88,7 @@ class MarkedDataset(Chosen):
     def __init__(self, dataset: Any, indices: Sequence[int], seed: int) -> None:
         super().__init__(dataset, indices)
         parts = [split_pipeline(leaf.pipeline) for leaf in self.leaves]
-        self.heads, self.tails = zip(*parts, strict=True)
+        self.heads, self.tails = map(list, zip(*parts, strict=True))
         self.seed = seed
 
     @generators_kept()
@@ -166,8 +167,7 @@ class ViewDataset(MarkedDataset):
         """Return how to speak of a policy, and of its parts that erase an image."""
         if not policy:
             return 'without a policy'
-        pairs = [self.ops.candidates[index] for index in policy]
-        chosen = [(op.name, level) for op, level in pairs]
+        chosen = [self.ops.space.candidates[index] for index in policy]
         told = 'after ' + ' and '.join(map(candidate_label, chosen))
         erasing = erasing_candidates(chosen, self.ops.constants, *size)
         alone = ', '.join(map(candidate_label, erasing))
@@ -187,6 +187,8 @@ class ValidationDataset(Chosen):
             deterministic steps.
 
     Attributes:
+        pipelines: Steps of each leaf.
+        places: How many of them come before the place where policies act in S_train.
         left_out: Names of the steps that were random, or had random parts.
 
     Raises:
@@ -194,33 +196,26 @@ class ValidationDataset(Chosen):
     """
 
     def __init__(
-        self,
-        dataset: Any,
-        indices: Sequence[int],
-        seed: int,
-        as_given: bool = False,
+        self, dataset: Any, indices: Sequence[int], seed: int, as_given: bool = False
     ) -> None:
         super().__init__(dataset, indices)
         self.seed, self.as_given = seed, as_given
-        self.left_out: list[str] = []
-        self.pipelines = []
+        self.pipelines, self.places, left_out = [], [], []
         for number, leaf in enumerate(self.leaves):
-            infos = self.tried(number)
-            steps, left_out = original.without_random_steps(leaf.pipeline, infos)
-            self.left_out += [name for name in left_out if name not in self.left_out]
-            self.pipelines.append(Compose(steps))
+            mine = [i for i in range(len(self)) if self.leaf_of(i) == number]
+            tried = map(self.get_data_info, original.telling_images(self, TRIED, mine))
+            kept, names = original.without_random_steps(leaf.pipeline, list(tried))
+            place = place_of_policies(leaf.pipeline)
+            self.places.append(sum(map(len, kept[:place])))
+            self.pipelines.append(Compose(itertools.chain(*kept)))
+            left_out += names
+        self.left_out = list(dict.fromkeys(left_out))
         if as_given and self.left_out:
             raise SettingError(
                 'train_cfg.policy_dataloader.dataset.pipeline draws random numbers in '
                 f'{", ".join(self.left_out)}, but S_val is kept as original; take them '
                 'out'
             )
-
-    def tried(self, leaf: int) -> list[dict[str, Any]]:
-        """Return what a leaf gives its pipeline of the images to try steps on."""
-        mine = [i for i in range(len(self)) if self.leaf_of(i) == leaf]
-        some = original.telling_images(self, TRIED, mine)
-        return list(map(self.get_data_info, some))
 
     def plain(self, index: int) -> Any:
         """Return an image."""
@@ -250,14 +245,9 @@ class OriginalViews(ViewDataset):
     def __init__(self, val: ValidationDataset, ops: CandidateOps) -> None:
         Chosen.__init__(self, val.dataset, val.indices)
         self.ops, self.seed, self.paired = ops, val.seed, True
-        heads, tails = [], []
-        for number, leaf in enumerate(self.leaves):
-            before = leaf.pipeline.transforms[: place_of_policies(leaf.pipeline)]
-            kept, _ = original.without_random_steps(Compose(before), val.tried(number))
-            steps = val.pipelines[number].transforms
-            heads.append(Compose(steps[: len(kept)]))
-            tails.append(Compose(steps[len(kept) :]))
-        self.heads, self.tails = tuple(heads), tuple(tails)
+        pairs = [*zip(val.pipelines, val.places, strict=True)]
+        self.heads = [Compose(steps.transforms[:place]) for steps, place in pairs]
+        self.tails = [Compose(steps.transforms[place:]) for steps, place in pairs]
 
 
 def collate_views(
