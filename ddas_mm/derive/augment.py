@@ -1,7 +1,7 @@
 """Where policies act: DDASAugment put into the pipelines of a training config."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config
@@ -48,27 +48,18 @@ def _loads(steps: Any) -> bool:
     return any(type_name(step).startswith('Load') for step in find_typed(steps))
 
 
-def mark_dataset(dataset: dict[str, Any], where: str) -> None:
-    """Put DDASAugment into the pipeline of every leaf of a data set, in place.
-
-    Raises:
-        SettingError: If a leaf has no pipeline, or none that can be marked.
-    """
-    parts = dataset.get('datasets') or [dataset.get('dataset')]
-    if parts != [None]:
-        for part in parts:
-            mark_dataset(part, where)
+def leaves(dataset: Any) -> Iterator[Any]:
+    """Yield the settings of the data sets below all wrappers, which may be changed."""
+    if not (dataset.get('datasets') or dataset.get('dataset')):
+        yield dataset
         return
-    if not dataset.get('pipeline'):
-        raise SettingError(f'{where} of type {type_name(dataset)!r} has no pipeline')
-    dataset['pipeline'] = mark_pipeline(dataset['pipeline'], where)
+    for part in dataset.get('datasets') or [dataset['dataset']]:
+        yield from leaves(part)
 
 
 def leaf_of(dataset: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the (first) data set below all wrappers."""
-    while 'datasets' in dataset or 'dataset' in dataset:
-        dataset = (dataset.get('datasets') or [dataset.get('dataset')])[0]
-    return dataset
+    return next(leaves(dataset))
 
 
 def mark_training(training: Config) -> Config:
@@ -82,20 +73,22 @@ def mark_training(training: Config) -> Config:
     """
     config = copy.deepcopy(training)
     loader = config.get('train_dataloader')
-    if not isinstance(loader, Mapping) or not isinstance(
-        loader.get('dataset'), Mapping
-    ):
+    dataset = loader.get('dataset') if isinstance(loader, Mapping) else None
+    if not isinstance(dataset, Mapping):
         raise SettingError(
             f'{training.filename!r} is no training config: it has no train_dataloader '
             'with a data set'
         )
     where = 'train_dataloader.dataset'
-    before = repr(leaf_of(loader['dataset']).get('pipeline'))  # == fails with arrays
-    mark_dataset(loader['dataset'], where)
+    before = repr(leaf_of(dataset).get('pipeline'))  # == fails with arrays
+    for leaf in leaves(dataset):
+        if not leaf.get('pipeline'):
+            raise SettingError(f'{where} of type {type_name(leaf)!r} has no pipeline')
+        leaf['pipeline'] = mark_pipeline(leaf['pipeline'], where)
     for name, value in config.items():
         # train_pipeline, where the config names it so
         if isinstance(value, list) and repr(value) == before:
-            config[name] = copy.deepcopy(leaf_of(loader['dataset'])['pipeline'])
+            config[name] = copy.deepcopy(leaf_of(dataset)['pipeline'])
     for hook in list(walk(config.get('custom_hooks') or [])):
         for key in ('pipeline', 'switch_pipeline'):
             if _loads(hook.get(key)):

@@ -1,11 +1,11 @@
 """The data of a derived search: one plain data set, and what S_val passes."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ddas_mm.config import type_name, walk
-from ddas_mm.derive.augment import Step
+from ddas_mm.derive.augment import Step, leaves
 from ddas_mm.errors import SettingError
 from ddas_mm.outcome.emit import AUGMENT
 
@@ -35,7 +35,10 @@ def searchable(dataset: dict[str, Any], changes: list[str]) -> dict[str, Any]:
     if name == 'MultiImageMixDataset':
         outer = _outer_steps(dataset['pipeline'], changes)
         changes.append(f'{name} is left out: a search takes image by image')
-        return _followed_by(searchable(dataset['dataset'], changes), outer)
+        inner = searchable(dataset['dataset'], changes)
+        for leaf in leaves(inner):
+            leaf['pipeline'] = [*leaf['pipeline'], *copy.deepcopy(outer)]
+        return inner
     if 'datasets' in dataset:
         dataset['datasets'] = [searchable(p, changes) for p in dataset['datasets']]
     elif 'dataset' in dataset:
@@ -65,14 +68,6 @@ def _outer_steps(pipeline: Sequence[Step], changes: list[str]) -> list[Step]:
         pipeline = [step for step in pipeline if type_name(step) != 'RandomAffine']
         changes.append('RandomAffine is left out with the Mosaic that it cuts out')
     return _without_mixing(pipeline, changes)
-
-
-def _followed_by(dataset: Mapping[str, Any], steps: Sequence[Step]) -> dict[str, Any]:
-    """Return a searchable data set with more steps at the end of every pipeline."""
-    if 'datasets' in dataset:
-        parts = [_followed_by(part, steps) for part in dataset['datasets']]
-        return {**dataset, 'datasets': parts}
-    return {**dataset, 'pipeline': [*dataset['pipeline'], *copy.deepcopy(steps)]}
 
 
 def val_pipeline(

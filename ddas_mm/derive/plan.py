@@ -24,10 +24,7 @@ SMALL = 64  # pixels of the side of images to which CIFAR's space is nearer
 
 
 def fitted_plan(
-    marked: Config,
-    space: str,
-    num_train: int | None = None,
-    num_val: int | None = None,
+    marked: Config, space: str, num_train: int | None = None, num_val: int | None = None
 ) -> SearchPlan:
     """Return the plan of a search as its data asks for it.
 

@@ -185,43 +185,35 @@ def scaled_schedule(
                 '--cfg-options param_scheduler=None'
             )
         if scheduler.get('by_epoch', True):
-            kept = _in_epochs(scheduler, ratio)
+            _scale_epochs(scheduler, ratio)
         elif by_iter:
-            kept = _in_iterations(scheduler, steps / length['max_iters'])
+            _scale_iterations(scheduler, steps / length['max_iters'])
+        elif scheduler.get('begin', 0) > 0 or scheduler.get('end') is None:
+            continue  # it belongs to a warm-up of iterations that are not kept
         else:
-            kept = _warm_up(scheduler, int(steps * WARM_UP_SHARE))
-        if kept and not _is_too_short(scheduler, steps / epochs):
+            scheduler['end'] = min(scheduler['end'], int(steps * WARM_UP_SHARE))
+        if not _is_too_short(scheduler, steps / epochs):
             scaled.append(scheduler)
     return scaled
 
 
-def _in_epochs(scheduler: dict[str, Any], ratio: float) -> bool:
-    for key in WHOLE:
-        if key in scheduler:
-            scheduler[key] = _each(scheduler[key], ratio)
-    whole = any(key in scheduler for key in WHOLE)
+def _scale_epochs(scheduler: dict[str, Any], ratio: float) -> None:
+    whole = [key for key in WHOLE if key in scheduler]
+    for key in whole:
+        scheduler[key] = _each(scheduler[key], ratio)
     for key in LENGTHS:
         if scheduler.get(key) is not None:
             value = scheduler[key] * ratio
             scheduler[key] = round(value) if whole else round(value, 4)
     if not whole:
         scheduler.update(by_epoch=True, convert_to_iter_based=True)
-    return True
 
 
-def _in_iterations(scheduler: dict[str, Any], ratio: float) -> bool:
+def _scale_iterations(scheduler: dict[str, Any], ratio: float) -> None:
     for key in (*WHOLE, *LENGTHS):
         if scheduler.get(key) is not None:
             least = 0 if key == 'begin' else 1
             scheduler[key] = _each(scheduler[key], ratio, least)
-    return True
-
-
-def _warm_up(scheduler: dict[str, Any], most: int) -> bool:
-    if scheduler.get('begin', 0) > 0 or scheduler.get('end') is None:
-        return False  # it belongs to a warm-up of iterations that are not kept
-    scheduler['end'] = min(scheduler['end'], most)
-    return True
 
 
 def _each(value: Any, ratio: float, least: int = 1) -> Any:

@@ -80,10 +80,8 @@ def derive_search(marked: Config, plan: SearchPlan, retrain: str) -> Config:
         for part in ('dataloader', 'cfg', 'evaluator'):
             config[f'{name}_{part}'] = None
     _fit_runtime(config, plan, retrain, changes)
-    config.derived_from = {
-        'config': str(marked.filename),
-        'changes': list(dict.fromkeys(changes)),
-    }
+    told = list(dict.fromkeys(changes))
+    config.derived_from = {'config': str(marked.filename), 'changes': told}
     return config
 
 
@@ -153,9 +151,8 @@ def _loop(
     if constants:
         space['constants'] = constants
     most = max(plan.num_val // plan.processes, 1)
-    val_loader: dict[str, Any] = {
-        'batch_size': min(plan.val_batch or loader.get('batch_size') or 1, most)
-    }
+    batch = min(plan.val_batch or loader.get('batch_size') or 1, most)
+    val_loader: dict[str, Any] = {'batch_size': batch}
     evaluation = config.get('val_dataloader') or config.get('test_dataloader')
     if isinstance(evaluation, (list, tuple)):
         evaluation = evaluation[0]
@@ -205,12 +202,8 @@ def _fit_runtime(
         *(hook for hook in hooks if type_name(hook) not in DROPPED_HOOKS),
         {'type': f'ddas_mm.{HOOK}', 'smooth': plan.smooth, 'retrain': retrain},
     ]
-    config.setdefault('default_hooks', {})
-    config.default_hooks.checkpoint = {
-        'type': 'CheckpointHook',
-        'interval': 1,
-        'max_keep_ckpts': 3,
-    }
+    saving = {'type': 'CheckpointHook', 'interval': 1, 'max_keep_ckpts': 3}
+    config.default_hooks = {**config.get('default_hooks', {}), 'checkpoint': saving}
     if config.get('log_processor'):
         config.log_processor.by_epoch = True
     config.resume = False
