@@ -26,11 +26,11 @@ PER_BOX = (
 # Annotations that stay right; other arrays whose name begins with gt_ are refused.
 MOVABLE = (*PER_BOX, 'gt_seg_map', 'gt_label', 'gt_score')
 NO_BOXES = np.zeros((0, 4), np.float32)
+# mmrotate's types, and what makes corners (N, 4, 2) of their tensors.
 CORNERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     'RotatedBoxes': rectangle_corners,
     'QuadriBoxes': lambda boxes: boxes.reshape(-1, 4, 2),
 }
-"""mmrotate's types, and what makes corners (N, 4, 2) of their tensors."""
 MIN_SIDE = 1.0  # pixels of width and height below which a box has vanished
 
 
@@ -120,10 +120,10 @@ def _image(results: dict[str, Any]) -> np.ndarray:
         image = pixels if (pixels == image).all() else image
     usable = isinstance(image, np.ndarray) and image.dtype in (np.uint8, np.uint16)
     if not usable or image.ndim not in (2, 3) or 0 in image.shape:
+        path = results.get('img_path', 'the image')
         raise SettingError(
             'DDASAugment needs arrays of uint8 or uint16, (H, W) or (H, W, C), or '
-            f'float32 of whole numbers up to 255, but '
-            f'{results.get("img_path", "the image")} is {type(image).__name__} '
+            f'float32 of whole numbers up to 255, but {path} is {type(image).__name__} '
             f'{dtype} {tuple(shape)}; put DDASAugment before steps that normalise or '
             'pack, and load without scaling'
         )
@@ -165,9 +165,8 @@ def _box_array(boxes: Any) -> np.ndarray:
     known = isinstance(tensor, (np.ndarray, torch.Tensor))
     if not known or (wrapped and type(boxes).__name__ != 'HorizontalBoxes'):
         raise SettingError(
-            f'DDASAugment cannot move boxes of type {type(boxes).__name__}; '
-            f'it moves HorizontalBoxes, {", ".join(CORNERS)}, and tensors and arrays '
-            'of xyxy'
+            f'DDASAugment cannot move boxes of type {type(boxes).__name__}; it moves '
+            f'HorizontalBoxes, {", ".join(CORNERS)}, and tensors and arrays of xyxy'
         )
     if tensor.ndim != 2 or tensor.shape[1] != 4:
         raise SettingError(

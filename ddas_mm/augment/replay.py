@@ -148,11 +148,10 @@ class Replay(Hook):
         return f'DDAS: policy {number} of {len(self._policies)}: '
 
     def _find_policies(self) -> None:
-        steps = find_augments(self._loop.dataloader.dataset)
         known = {_key(policy.schedule): policy for policy in self._policies}
         for policy in self._policies:
             policy.steps = []
-        for step in steps:
+        for step in find_augments(self._loop.dataloader.dataset):
             if step.schedule is None:
                 raise SettingError(
                     'a DDASAugment in train_dataloader.dataset.pipeline has no policy: '

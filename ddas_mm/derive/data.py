@@ -1,7 +1,7 @@
 """The data of a derived search: one plain data set, and what S_val passes."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ddas_mm.config import type_name, walk
@@ -85,11 +85,9 @@ def val_pipeline(
         pipeline: A training pipeline with DDASAugment in it.
         evaluation: The pipeline of ``val_dataloader`` or ``test_dataloader``.
     """
-    names = [type_name(step) for step in pipeline]
-    place = names.index(AUGMENT)
+    place = [type_name(step) for step in pipeline].index(AUGMENT)
     tail = pipeline[place + 1 :]
-    sizes = [s for s in tail if any(map(_gives_size_at_random, _types(s)))]
-    if not sizes:
+    if not any(map(_sizes_at_random, tail)):
         return None
     fixed = [step for step in pipeline[:place] if 'Random' not in type_name(step)]
     if evaluation is None:
@@ -129,9 +127,7 @@ def _settled(tail: Sequence[Step]) -> list[Step]:
             steps.append({'type': 'torchvision/CenterCrop', 'size': step['size']})
         elif name.startswith('Pack'):
             packing.append(step)
-        elif name.endswith('MaskGenerator') or any(
-            map(_gives_size_at_random, _types(step))
-        ):
+        elif name.endswith('MaskGenerator') or _sizes_at_random(step):
             drawn.append(step)
         elif 'Random' not in name and name != JITTER:
             (drawn or steps).append(step)
@@ -150,15 +146,11 @@ def _middle_crop(tail: Sequence[Step]) -> list[Step]:
     return [{'type': 'CenterCrop', 'crop_size': (width, height), 'auto_pad': True}]
 
 
-def _types(step: Step) -> Iterator[str]:
-    """Yield the types of a step and of those that it holds."""
-    return map(type_name, walk(step))
-
-
-def _gives_size_at_random(name: str) -> bool:
-    return name == 'Expand' or (
-        'Random' in name and any(word in name for word in SIZE_WORDS)
-    )
+def _sizes_at_random(step: Step) -> bool:
+    """Whether a step, or one that it holds, gives images a random size."""
+    names = [type_name(part) for part in walk(step)]
+    random = [name for name in names if 'Random' in name]
+    return 'Expand' in names or any(w in name for name in random for w in SIZE_WORDS)
 
 
 def _is_plain(name: str) -> bool:

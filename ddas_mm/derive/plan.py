@@ -51,8 +51,7 @@ def fitted_plan(
         size = len(distinct_images(dataset)[0])
         num_train, num_val = fitted_sizes(paper, size, num_train, num_val)
     scale = 1 if side is None else side / COCO_SIDE
-    paper = replace(paper, num_train=num_train, num_val=num_val)
-    return replace(paper, scale=scale, why=why)
+    return replace(paper, num_train=num_train, num_val=num_val, scale=scale, why=why)
 
 
 def space_for(pipeline: Sequence[Step], side: float | None) -> tuple[str, str]:

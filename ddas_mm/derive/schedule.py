@@ -53,6 +53,10 @@ class SearchPlan:
 
 
 _COCO = SearchPlan('coco', 3000, 1500, 20, 7, 5.64, 5.64, 6, 4, 4)
+# Settings of each space: the paper's (Section 4 and Appendix C) but for mini-batches
+# and policies per step, by which a search tells more in the same time
+# (docs/benchmarks.md). Epochs take longer by this, and are fewer for COCO and ImageNet:
+# 30 and 40 there.
 PAPER = {
     'coco': _COCO,
     # not in the paper
@@ -62,10 +66,6 @@ PAPER = {
     'cifar': SearchPlan('cifar', 5000, 5000, 20, 7, 3.14, 15.7, 2, 32, 16),
     'svhn': SearchPlan('svhn', 3000, 3000, 20, 7, 1.88, 9.4, 2, 32, 16),
 }
-"""Settings of each space: the paper's (Section 4 and Appendix C) but for mini-batches
-and policies per step, by which a search tells more in the same time
-(docs/benchmarks.md). Epochs take longer by this, and are fewer for COCO and ImageNet:
-30 and 40 there."""
 
 
 def policy_rate(way: float, steps: int) -> float:

@@ -16,6 +16,7 @@ _BITS = LevelMap(4, 'bits kept', _DDAS, start=4, whole=True, direction=-1)
 _LIMIT = LevelMap(256, 'threshold', _DDAS, start=256, whole=True, direction=-1)
 _SIDE = LevelMap(20, 'side in pixels of an image of reference_side', _DDAS, whole=True)
 _ORDER = ('channel_order',)
+# The 18 operations of the paper, FlipLR, Cutout and Rotate90.
 CLASSIFICATION = (
     OpSpec('Identity', identity),
     OpSpec('AutoContrast', Pixels(color.autocontrast_pillow, wide=True)),
@@ -39,4 +40,3 @@ CLASSIFICATION = (
     OpSpec('Sharpness', Pixels(color.sharpness_pillow), _ENHANCE),
     OpSpec('Cutout', scaled_cutout, _SIDE),
 )
-"""The 18 operations of the paper, FlipLR, Cutout and Rotate90."""

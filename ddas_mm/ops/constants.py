@@ -11,6 +11,7 @@ Colour = Grey | Annotated[tuple[Grey, ...], Meta(min_length=3, max_length=3)]
 Side = Annotated[int, Meta(ge=1)] | Annotated[float, Meta(gt=0, le=1e9)]
 # A number that is whole stays so in policy files.
 Length = Annotated[int, Meta(ge=0)] | Annotated[float, Meta(ge=0, le=1e9)]
+# Known constants of each table with their defaults; all pixels are absolute.
 CONSTANT_DEFAULTS: dict[str, dict[str, Any]] = {
     'classification': {
         'fill': 0,  # PIL's default
@@ -31,7 +32,6 @@ CONSTANT_DEFAULTS: dict[str, dict[str, Any]] = {
         'cutout_max_pad_fraction': 0.75,  # of the box side at level 10
     },
 }
-"""Known constants of each table with their defaults; all pixels are absolute."""
 
 
 class Constants(Struct, frozen=True):

@@ -68,5 +68,5 @@ _OURS = (
     whole_image('FlipLR_BBox', _FLIP_LR),
     whole_image('FlipUD_BBox', _FLIP_UD),
 )
+# The 25 operations of Zoph et al. and five more.
 DETECTION = (*_COLOUR, *_WHOLE_IMAGE, *_ONLY_BOXES, *_OURS)
-"""The 25 operations of Zoph et al. and five more."""

@@ -12,14 +12,12 @@ from ddas_mm.ops.geometry import Affine, Array, Image, corner_hulls
 from ddas_mm.ops.sample import Polygons, Sample, warp_masks
 from ddas_mm.ops.sampling import Grid, fill_of, paint, plan_warp
 
+# Asked for ``random()``, ``integers(low, high)`` and ``permutation(n)`` alone.
 Rng = np.random.Generator
-"""Asked for ``random()``, ``integers(low, high)`` and ``permutation(n)`` alone."""
+# Turns a sample into another; never writes into its input. Takes what to transform,
+# what the row's level map gave (signed; None without one), the source of all randomness
+# but the sign, and the settings of the table.
 Kernel = Callable[[Sample, float | None, Rng, Constants], Sample]
-"""Turns a sample into another; never writes into its input.
-
-Takes what to transform, what the row's level map gave (signed; None without one), the
-source of all randomness but the sign, and the settings of the table.
-"""
 
 
 def identity(sample: Sample, *_: Any) -> Sample:

@@ -12,8 +12,8 @@ import numpy as np
 from ddas_mm.ops.geometry import Affine, Array
 
 Fill = int | tuple[int, ...]
+# Takes an array (H, W) or (H, W, C) and a fill; may return its input.
 Move = Callable[[Array, Fill], Array]
-"""Takes an array (H, W) or (H, W, C) and a fill; may return its input."""
 _PIXELS = 1 << 16
 
 
@@ -123,13 +123,8 @@ def fill_of(image: Array, colour: tuple[int, int, int]) -> Fill:
     return tuple(scale * v for v in values) if len(values) == 3 else scale * values[0]
 
 
-def _is_fast(array: Array) -> bool:
-    """Whether OpenCV takes an array as it is: bytes, one plane or three channels."""
-    return array.dtype == np.uint8 and array.shape[2:] in ((), (3,))
-
-
+# Output range and shift of one axis: ``out[i] = in[i + shift]``, start <= i < stop.
 Span = tuple[int, int, int]
-"""Output range and shift of one axis: ``out[i] = in[i + shift]``, start <= i < stop."""
 
 
 def span(index: Array, size: int) -> Span:
@@ -169,8 +164,8 @@ def paint(area: Array, fill: Fill) -> None:
     area[...] = line
 
 
+# Lines, output columns and input columns that one copy moves.
 Run = tuple[slice, slice, slice]
-"""Lines, output columns and input columns that one copy moves."""
 
 
 @lru_cache(maxsize=64)
@@ -208,6 +203,25 @@ def _shifted_lines(row: Row, grid: Grid, height: int, width: int) -> Iterator[Ru
         if left < right:
             source = slice(left + shift, right + shift)
             yield slice(start, stop), slice(left, right), source
+
+
+Turn = Callable[[Array], Array]
+
+
+def _turner(fast: Turn, general: Turn) -> Turn:
+    """Return OpenCV's function for what it takes as it is, NumPy's for the rest."""
+
+    def turned(array: Array) -> Array:
+        if array.dtype == np.uint8 and array.shape[2:] in ((), (3,)):
+            return fast(array)
+        return np.ascontiguousarray(general(array))
+
+    return turned
+
+
+_flipped = _turner(lambda array: cv2.flip(array, 1), np.fliplr)
+_rotated = _turner(lambda a: cv2.rotate(a, cv2.ROTATE_90_COUNTERCLOCKWISE), np.rot90)
+_transposed = _turner(cv2.transpose, lambda array: array.swapaxes(0, 1))
 
 
 def plan_warp(affine: Affine, grid: Grid, height: int, width: int) -> Move:
@@ -255,21 +269,3 @@ _TURNS: dict[tuple[float, float, float, float], Callable[..., Move]] = {
     (1, 0, 0, -1): lambda *_: lambda array, _: array[::-1].copy(),
     (0, -1, 1, 0): _turned,
 }
-
-
-def _flipped(array: Array) -> Array:
-    if _is_fast(array):
-        return cv2.flip(array, 1)
-    return np.ascontiguousarray(array[:, ::-1])
-
-
-def _rotated(array: Array) -> Array:
-    if _is_fast(array):
-        return cv2.rotate(array, cv2.ROTATE_90_COUNTERCLOCKWISE)
-    return np.ascontiguousarray(np.rot90(array))
-
-
-def _transposed(array: Array) -> Array:
-    if _is_fast(array):
-        return cv2.transpose(array)
-    return np.ascontiguousarray(array.swapaxes(0, 1))

@@ -24,8 +24,8 @@ _SANITY_OPS = ['Rotate90' if op == 'Rotate' else op for op in _PAPER_OPS]
 _TURNS = ('FlipLR_BBox', 'FlipUD_BBox', 'Rotate90_BBox')
 SubPolicy = list[tuple[str, float, int]]
 _FILE = Path(__file__).with_name('zoph_policies.json')
+# Name -> sub-policies of (operation, probability, level); v0 is the paper's result.
 ZOPH_POLICIES: dict[str, list[SubPolicy]] = json.loads(_FILE.read_bytes())
-"""Name -> sub-policies of (operation, probability, level); v0 is the paper's result."""
 _PUBLISHED = {name for p in ZOPH_POLICIES.values() for sub in p for name, _, _ in sub}
 _WITHOUT_BOXES = [spec.name for spec in DETECTION if not spec.acts_by_box]
 _COCO_OPS = ('Identity', *(name for name in TABLES['detection'] if name in _PUBLISHED))
@@ -35,6 +35,7 @@ def _space(table: str, ops: Iterable[str], *levels: int) -> dict[str, Any]:
     return {'table': table, 'ops': tuple(ops), 'levels': levels}
 
 
+# Name -> table, operations and levels; K = 51, 51, 31, 18, 59, 44, 46 candidates.
 SPACES = {
     'cifar': _space('classification', _PAPER_OPS, 2, 6, 10, 14),
     'svhn': _space('classification', _PAPER_OPS, 2, 6, 10, 14),
@@ -46,7 +47,6 @@ SPACES = {
     'detection': _space('detection', (*_COCO_OPS, *_TURNS), 4, 8),
     'segmentation': _space('detection', _WITHOUT_BOXES, 4, 6, 8),
 }
-"""Name -> table, operations and levels; K = 51, 51, 31, 18, 59, 44, 46 candidates."""
 
 
 def expand_candidates(

@@ -13,11 +13,11 @@ from ddas_mm.ops.kernels import Rng
 from ddas_mm.ops.sample import Sample
 from ddas_mm.ops.spec import Level, OpSpec
 
+# Table name -> operation name -> row.
 TABLES: dict[str, dict[str, OpSpec]] = {
     'classification': {spec.name: spec for spec in CLASSIFICATION},
     'detection': {spec.name: spec for spec in DETECTION},
 }
-"""Table name -> operation name -> row."""
 
 
 def get_op(table: str, name: str) -> OpSpec:
@@ -28,8 +28,12 @@ def get_op(table: str, name: str) -> OpSpec:
     """
     rows = _rows(table)
     if name not in rows:
+        meant = closest(str(name), rows)
+        hint = f'; did you mean {meant!r}?' if meant else ''
+        elsewhere = [other for other in TABLES if name in TABLES[other]]
+        hint += f' (it is in table {elsewhere[0]!r})' if elsewhere else ''
         raise ValueError(
-            f'table {table!r} has no operation {name!r}{_suggestion(name, table)}; '
+            f'table {table!r} has no operation {name!r}{hint}; '
             f'own operations are added by ddas_mm.ops.register_op'
         )
     return rows[name]
@@ -60,13 +64,6 @@ def register_op(table: str, spec: OpSpec) -> OpSpec:
 def _rows(table: str) -> dict[str, OpSpec]:
     check_known('table', table, TABLES)
     return TABLES[table]
-
-
-def _suggestion(name: str, table: str) -> str:
-    meant = closest(str(name), TABLES[table])
-    elsewhere = [other for other in TABLES if name in TABLES[other]]
-    hint = f'; did you mean {meant!r}?' if meant else ''
-    return hint + (f' (it is in table {elsewhere[0]!r})' if elsewhere else '')
 
 
 def apply_op(

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from scipy.stats import norm
 
+# Standard deviation of ``r`` (see ``effects``) of one draw, whose mean size is one: of
+# normal values, and with many policies per step; with three it is 1.15.
 SPREAD = math.sqrt(math.pi / 2)
-"""Standard deviation of ``r`` (see ``effects``) of one draw, whose mean size is one: of
-normal values, and with many policies per step; with three it is 1.15."""
 ALPHA, POWER = 0.05, 0.8
 LARGE = 0.5  # of a step's mean size; of 293 candidates of 9 real searches 20 had more
 

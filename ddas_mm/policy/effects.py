@@ -90,13 +90,10 @@ def estimate_effects(
     scale = np.abs(alignments).mean(axis=1, keepdims=True)
     response = -alignments / scale
     names = range(num_candidates) if operations is None else operations
-    whole, *thirds = (
-        _estimate(_counts(p, num_candidates), r, alpha, names)
-        for p, r in [
-            (policies, response),
-            *zip(np.array_split(policies, 3), np.array_split(response, 3), strict=True),
-        ]
-    )
+    counts = _counts(policies, num_candidates)
+    parts = zip(np.array_split(counts, 3), np.array_split(response, 3), strict=True)
+    thirds = [_estimate(*part, alpha, names) for part in parts]
+    whole = _estimate(counts, response, alpha, names)
     return replace(whole, thirds=tuple(thirds))
 
 
@@ -117,10 +114,8 @@ def _estimate(
     # Without draws, or always drawn with the same others: not to be told.
     known = np.diag(inverse @ gram) > 1 - ROUNDING
     residual, change = _scores(counts, response - counts @ mean, inverse)
-    square, mixed, share = (
-        (a * b).sum(axis=0)
-        for a, b in ((residual, residual), (residual, change), (change, change))
-    )
+    square, share = (residual**2).sum(axis=0), (change**2).sum(axis=0)
+    mixed = (residual * change).sum(axis=0)
     null = np.sqrt(np.maximum(square + 2 * mean * mixed + mean**2 * share, 0))
     ratio = np.divide(
         np.abs(mean), null, out=np.zeros(size), where=known & (null > ROUNDING)
@@ -134,9 +129,8 @@ def _estimate(
     with np.errstate(divide='ignore', invalid='ignore'):
         low, high = mean - (centre + spread) / lead, mean - (centre - spread) / lead
         std_error = np.sqrt(square / (1 - share))
-        needed = (
-            norm.isf(alpha / 2 / max(int(np.sum(~told)), 1)) * std_error / np.abs(mean)
-        )
+        sigmas = norm.isf(alpha / 2 / max(int(np.sum(~told)), 1))
+        needed = sigmas * std_error / np.abs(mean)
     low[lead <= 0], high[lead <= 0] = -np.inf, np.inf
     std_error[~known | (share >= 1)] = np.inf
     more = np.ceil(np.maximum(len(counts) * (needed**2 - 1), 1))

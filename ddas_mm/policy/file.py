@@ -84,9 +84,8 @@ def policy_from_dict(data: Any, source: str = 'policy') -> PolicySchedule:
         np.array(rows, np.float64) for rows in (file.total_prob, raw, file.op_probs)
     )
     try:
-        space = SearchSpace(
-            file.table, tuple(file.candidates), file.depth, file.constants
-        )
+        candidates = tuple(file.candidates)
+        space = SearchSpace(file.table, candidates, file.depth, file.constants)
         return PolicySchedule(space, total_prob, raw_prob, op_probs, file.search)
     except SettingError as error:
         raise SettingError(f'{source}: {error}') from None

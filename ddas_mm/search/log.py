@@ -190,8 +190,5 @@ def _speed(hub: MessageHub, steps: int) -> dict[str, float]:
     if 'train/time' not in scalars:  # of the steps before: IterTimerHook is to come
         return {}
     seconds = scalars['train/time'].mean(steps)
-    waited = scalars['train/data_time'].mean(steps)
-    return {
-        'ddas/steps_per_s': 1 / seconds,
-        'ddas/data_wait': min(waited / seconds, 1.0),
-    }
+    waited = scalars['train/data_time'].mean(steps) / seconds
+    return {'ddas/steps_per_s': 1 / seconds, 'ddas/data_wait': min(waited, 1.0)}

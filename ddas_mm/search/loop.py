@@ -155,9 +155,8 @@ class DDASLoop(EpochBasedTrainLoop):
             log.info(f'S_val passes no random steps: without {", ".join(val.left_out)}')
         log.info(
             f'DDAS search: K = {len(self.space)} candidates of table '
-            f'{self.space.table!r}, N_o = {self.space.depth}, L = '
-            f'{self.num_policies}, {self.max_epochs} epochs of '
-            f'{len(self.dataloader)} steps'
+            f'{self.space.table!r}, N_o = {self.space.depth}, L = {self.num_policies}, '
+            f'{self.max_epochs} epochs of {len(self.dataloader)} steps'
         )
         budget = self.budget
         (log.info if budget.suffices else log.warning)(f'budget: {budget}')

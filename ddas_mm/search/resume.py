@@ -95,12 +95,8 @@ def newest_first(config: Config) -> Iterator[Path]:
     # A name of a custom filename_tmpl shows only in MMEngine's pointer.
     pointer = work_dir / 'last_checkpoint'
     named = Path(pointer.read_text().strip()).name if pointer.is_file() else ''
-    found = {
-        path
-        for folder in folders
-        for path in folder.glob('*')
-        if path.name == named or is_checkpoint(path)
-    }
+    files = {path for folder in folders for path in folder.glob('*')}
+    found = (path for path in files if path.name == named or is_checkpoint(path))
     yield from sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
