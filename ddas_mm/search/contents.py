@@ -34,15 +34,11 @@ def describe(dataset: Any, name: str) -> str:
     Raises:
         SettingError: If there are images, but no instance.
     """
-    counts: Counter[Any] = Counter()
-    known = False
-    for index in range(len(dataset)):
-        labels = labels_of(dataset.get_data_info(index))
-        known = known or labels is not None
-        counts.update(labels or ())
+    labels = [labels_of(dataset.get_data_info(i)) for i in range(len(dataset))]
     told = f'{name} has {len(dataset)} images'
-    if not known:
+    if all(each is None for each in labels):
         return told
+    counts = Counter(label for each in labels for label in each or ())
     if not counts:
         raise SettingError(
             f'{told} without any instance, so that nothing can be learnt: the data set '

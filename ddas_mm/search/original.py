@@ -148,12 +148,10 @@ def _part_lists(step: Any) -> list[list[Step]]:
     found: dict[int, list[Step]] = {}
     for holder in (step, *getattr(step, '__dict__', {}).values()):
         parts = getattr(holder, 'transforms', None)
-        if not isinstance(parts, list) or not parts:
-            continue
-        if all(isinstance(part, SEQUENCES) for part in parts):  # to choose from
-            found.update({id(each.transforms): each.transforms for each in parts})
-        else:
-            found[id(parts)] = parts
+        if isinstance(parts, list) and parts:
+            to_choose = all(isinstance(part, SEQUENCES) for part in parts)
+            lists = [part.transforms for part in parts] if to_choose else [parts]
+            found.update({id(each): each for each in lists})
     return list(found.values())
 
 
