@@ -247,6 +247,7 @@ def test_rows_that_are_as_near_are_the_later_ones(tmp_path):
 
 
 def counts_of_rank(work_dir):
+    CLOCK.__init__()  # forked ranks would share its memory, which ranks never do
     torch.distributed.init_process_group('gloo')
     wrapper = dict(type='MMDistributedDataParallel', device_ids=None)
     ranks = dict(launcher='pytorch', cfg=dict(model_wrapper_cfg=wrapper))
