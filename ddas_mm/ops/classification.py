@@ -1,4 +1,12 @@
-"""The classification table: DDAS on Pillow's operations; more level = stronger."""
+"""The classification table: DDAS on Pillow's operations; more level = stronger.
+
+Levels are on AutoAugment's scale, 10 for what it calls full; the spaces of the paper go
+on to 14. Whole numbers are cut off towards zero, as DDAS does with ``int()``. Enhancing
+factors are ``0.1 + 0.18 level``: level 5 leaves the image as it is, lower ones take
+away and higher ones add. Rotate, shears and shifts go to either side, by a random sign.
+Shifts and the side of Cutout are pixels of an image of ``reference_side``, 32 as in
+CIFAR, and grow with the image.
+"""
 
 from ddas_mm.ops import color
 from ddas_mm.ops import geometry as affine
