@@ -45,8 +45,8 @@ class DDASHook(Hook):
             ``p_o`` go there in any case.
         emit: Which candidates the emitted configs hold: ``'learned'``, all with their
             probabilities; ``'without_harmful'``, all but those that significantly
-            harm; ``'helpful'``, those that significantly help. ``policy.json`` holds
-            what was learned in any case.
+            harm; ``'helpful'``, those that significantly help, or as before if none
+            does. ``policy.json`` holds what was learned in any case.
 
     Examples:
         >>> custom_hooks = [

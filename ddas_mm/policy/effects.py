@@ -235,7 +235,9 @@ def select_candidates(
     """Return the policy without the candidates that ``emit`` leaves out.
 
     Rows are renormalised; ``p_tp`` stays. A row of which nothing is left augments no
-    image: its ``p_tp`` is zero, its ``p_o`` as it was.
+    image: its ``p_tp`` is zero, its ``p_o`` as it was. Where nothing is known to help,
+    ``'helpful'`` leaves out what harms alone: to augment nothing costs more than to
+    augment with what is not told apart (docs/evidence.md).
 
     Args:
         schedule: The policy as it was learned.
@@ -243,6 +245,8 @@ def select_candidates(
         emit: ``'learned'``: as it is; ``'without_harmful'``: without candidates that
             harm; ``'helpful'``: only with those that help.
     """
+    if emit == 'helpful' and HELPS not in verdicts:
+        emit = 'without_harmful'
     kept = np.isin(verdicts, EMITTED[emit])
     probs = schedule.op_probs * kept
     mass = probs.sum(axis=1, keepdims=True)

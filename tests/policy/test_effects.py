@@ -212,6 +212,15 @@ def test_what_is_left_out_is_never_drawn(emit, total, probs):
     assert found.search.get('emit', 'learned') == emit
 
 
+def test_where_none_is_known_to_help_those_that_harm_are_left_out():
+    schedule = PolicySchedule.from_snapshots(SPACE, ROWS[:1])
+    verdicts = ['not told apart', 'harms', 'not told apart']
+    found = select_candidates(schedule, verdicts, 'helpful')
+    np.testing.assert_allclose(found.op_probs, [[0.5, 0, 0.5]])
+    assert found.total_prob.tolist() == [0.5]
+    assert found.search['emit'] == 'without_harmful'
+
+
 def test_verdict_in_words():
     effects = [
         {'candidate': name, 'verdict': verdict, 'effect': e, 'low': -1, 'high': 1}
