@@ -217,10 +217,10 @@ def main() -> None:
             tables['differences'] = build_differences(results, metric, baseline)
         print('\n' + write_tables(tables, Path(args.work_dir)))
         print(f'{args.work_dir}: compare.md, {", ".join(f"{t}.csv" for t in tables)}')
-    if len(done) < len(runs):
-        missing = len(runs) - len(done)
-        print(f'{missing} of {len(runs)} runs failed; see above', file=sys.stderr)
-        sys.exit(1)
+    failed = len(runs) - len(done)
+    if failed:
+        print(f'{failed} of {len(runs)} runs failed; see above', file=sys.stderr)
+    sys.exit(failed > 0)
 
 
 if __name__ == '__main__':
