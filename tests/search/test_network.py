@@ -106,7 +106,10 @@ def test_float32_reaches_mmcv_as_it_was_and_bfloat16_inputs_stay():
     assert named['last'] is values
 
 
-@pytest.mark.parametrize('name', ['faster_rcnn/faster', 'mask_rcnn/mask'])
+@pytest.mark.parametrize(
+    'name',
+    [pytest.param('faster_rcnn/faster', marks=pytest.mark.slow), 'mask_rcnn/mask'],
+)
 def test_two_stage_detectors_compute_their_loss_in_bfloat16(name):
     config = get_config(f'mmdet::{name}-rcnn_r50_fpn_1x_coco.py')
     config.merge_from_dict(

@@ -47,47 +47,52 @@ def ends(stretch):
     return stretch['start'], stretch['count']
 
 
-@pytest.fixture
-def cells_config(monkeypatch):
-    """The config of a job of part E, as its process makes it."""
-    monkeypatch.syspath_prepend(ROOT / 'benchmarks/study')
-    from detection_work import config
+@pytest.fixture(scope='module')
+def cells():
+    """Jobs of part E, each with its config as its process makes it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / 'benchmarks/study')
+        from detection_work import config
 
-    return lambda job: config(job, {'cells': 'bccd'}, lambda *_: [])
+        found = jobs.PARTS['E'](1.0)
+        return [(job, config(job, {'cells': 'bccd'}, lambda *_: [])) for job in found]
 
 
-def test_cells_see_test_images_in_their_last_figure_only(cells_config):
-    for job in jobs.PARTS['E'](1.0):
-        config = cells_config(job)
-        last = config.pop('test_dataloader'), config.pop('test_evaluator')
-        assert 'test.json' not in config.pretty_text
+def test_cells_see_test_images_in_their_last_figure_only(cells):
+    for job, config in cells:
+        settings = config.to_dict()
+        loader, evaluator = (
+            settings.pop('test_dataloader'),
+            settings.pop('test_evaluator'),
+        )
+        assert 'test.json' not in str(settings)
         if 'method' in job.tags and job.kind == 'cells_train':
-            loader, evaluator = last
-            assert loader.dataset.ann_file == 'annotations/test.json'
-            assert evaluator.ann_file == 'bccd/annotations/test.json'
+            assert loader['dataset']['ann_file'] == 'annotations/test.json'
+            assert evaluator['ann_file'] == 'bccd/annotations/test.json'
 
 
-def test_all_methods_of_a_seed_train_on_the_same_cells(cells_config):
+def test_all_methods_of_a_seed_train_on_the_same_cells(cells):
     chosen = {}
-    for job in jobs.PARTS['E'](1.0):
-        images = cells_config(job).train_dataloader.dataset.indices
+    for job, config in cells:
+        images = config.train_dataloader.dataset.indices
         assert len(set(images)) == 40
         assert chosen.setdefault(job.seed, images) == images
     assert len({*map(tuple, chosen.values())}) == 3
 
 
-def test_searches_see_other_cells_than_they_train_on(cells_config):
-    for job in jobs.PARTS['E'](1.0):
-        if job.kind == 'cells_search':
-            config = cells_config(job)
-            val = config.train_cfg.policy_dataloader.dataset
-            assert config.train_dataloader.dataset.ann_file == 'annotations/train.json'
-            assert val.ann_file == 'annotations/val.json'
-            assert len(set(val.indices)) == 40
-            steps = (
-                config.train_cfg.max_epochs * 40 / config.train_dataloader.batch_size
-            )
-            assert steps == job.setup['steps']
+def test_searches_see_other_cells_than_they_train_on(cells):
+    searches = [each for each in cells if each[0].kind == 'cells_search']
+    assert len(searches) == 3
+    for job, config in searches:
+        val, loader = (
+            config.train_cfg.policy_dataloader.dataset,
+            config.train_dataloader,
+        )
+        assert loader.dataset.ann_file == 'annotations/train.json'
+        assert val.ann_file == 'annotations/val.json'
+        assert len(set(val.indices)) == 40
+        epochs = config.train_cfg.max_epochs
+        assert epochs * 40 / loader.batch_size == job.setup['steps']
 
 
 def test_cameras_undo_themselves_where_they_can():
@@ -119,7 +124,7 @@ def test_every_stretch_of_packed_images_holds_the_classes_in_equal_parts(tmp_pat
     assert np.bincount(labels).tolist() == [5] * 10
 
 
-def cells(root):
+def made_up_cells(root):
     """As many images as BCCD has, a grey square on noise in each."""
     rng = np.random.default_rng(0)
     (root / 'images').mkdir(parents=True)
@@ -146,7 +151,7 @@ def cells(root):
 
 @pytest.mark.slow
 def test_a_job_of_each_kind_is_done(tmp_path):
-    cells(tmp_path / 'cells')
+    made_up_cells(tmp_path / 'cells')
     class_folders(tmp_path / 'cifar10')
     command = [
         sys.executable,
