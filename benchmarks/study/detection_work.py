@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ CONFIGS = {
 NUM_TRAIN = 205  # images of blood cells to train on
 NUM_VAL = {'digits': 300, 'cells': 87}  # images that S_val is drawn from
 NEVER = 10**9
+read = cache(Config.fromfile)  # of which a process takes the same ones again and again
 
 
 def drawn(seed: int, size: int, count: int) -> list[int]:
@@ -43,7 +45,7 @@ def config(job: Job, folders: dict[str, Path], augment: Any) -> Config:
     """
     setup = job.setup
     data, task = job.kind.split('_')
-    config = Config.fromfile(CONFIGS[job.kind])
+    config = copy.deepcopy(read(CONFIGS[job.kind]))
     val = drawn(job.seed, NUM_VAL[data], setup.get('images', 0))
     if data == 'cells':
         train = drawn(job.seed, NUM_TRAIN, setup['images'])

@@ -385,6 +385,7 @@ def real_cells(scale: float) -> Iterator[Job]:
             'Zoph v0': {'policies': 'v0', 'constants': lengths},
             'RandAugment': uniform(1.0, **coco),
             'uniform': uniform(0.35, **space),
+            'uniform, every image': uniform(1.0, **space),  # added: is it the rate?
             'DDAS learned': found(search.name),
             'DDAS helpful': found(search.name, 'helpful'),
         }.items():
