@@ -52,7 +52,7 @@ class SearchPlan:
     why: str = ''
 
 
-_COCO = SearchPlan('coco', 3000, 1500, 20, 7, 5.64, 5.64, 6, 4, 4)
+_COCO = SearchPlan('coco', 3000, 1500, 15, 7, 5.64, 5.64, 6, 4, 2)
 # Settings of each space: the paper's (Section 4 and Appendix C) but for mini-batches
 # and policies per step, by which a search tells more in the same time
 # (docs/benchmarks.md). Epochs take longer by this, and are fewer for COCO and ImageNet:
@@ -61,7 +61,7 @@ PAPER = {
     'coco': _COCO,
     # not in the paper
     'detection': replace(_COCO, space='detection'),
-    'segmentation': replace(_COCO, space='segmentation'),
+    'segmentation': replace(_COCO, space='segmentation', epochs=20, train_batch=4),
     'imagenet': SearchPlan('imagenet', 6000, 2400, 20, 7, 15.04, 22.56, 6, 32, 16),
     'cifar': SearchPlan('cifar', 5000, 5000, 20, 7, 3.14, 15.7, 2, 32, 16),
     'svhn': SearchPlan('svhn', 3000, 3000, 20, 7, 1.88, 9.4, 2, 32, 16),

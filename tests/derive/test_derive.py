@@ -486,11 +486,11 @@ def test_rules_for_single_parameters_give_an_optimiser_to_search_with(name):
 
 
 RATES = [
-    ({}, 1, r'0.1 at mini-batches of 4 images: as the training has it$'),
-    (dict(base_batch_size=4), 1, r'0.1 at .*: as the training has it$'),
-    (dict(base_batch_size=16), 2, r'0.1 at .* 8 images: as .* 16 images \(--auto'),
-    (dict(enable=False, base_batch_size=16), 1, r'0.1 at mini-batches of 4 images'),
-    (dict(enable=True, base_batch_size=16), 2, r'0.05 at .*8 .*scaled from 0.1 at 16'),
+    ({}, 1, r'0.1 at mini-batches of 2 images: as the training has it$'),
+    (dict(base_batch_size=2), 1, r'0.1 at .*: as the training has it$'),
+    (dict(base_batch_size=8), 2, r'0.1 at .* 4 images: as .* 8 images \(--auto'),
+    (dict(enable=False, base_batch_size=8), 1, r'0.1 at mini-batches of 2 images'),
+    (dict(enable=True, base_batch_size=8), 2, r'0.05 at .*4 .*scaled from 0.1 at 8'),
 ]
 
 
@@ -501,7 +501,7 @@ def test_learning_rate_is_scaled_only_where_the_training_is(
     config = training(RETINANET)
     config.auto_scale_lr = scaling
     config.optim_wrapper.optimizer.lr = 0.1
-    config.train_dataloader.batch_size = 4
+    config.train_dataloader.batch_size = 2
     search_config = derived(config)
     assert search_config.auto_scale_lr == scaling
     assert re.search(expected, rate_and_batch(search_config, processes))
