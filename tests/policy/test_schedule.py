@@ -262,10 +262,17 @@ def test_policy_of_the_package_is_found_by_its_name(file):
     assert f'| `ddas_mm://{file.stem}` |' in page.read_text()
 
 
-def test_uniform_policy_of_the_package_prefers_nothing():
-    found = read_policy('ddas_mm://uniform-cifar')
-    assert found.space == build_space({'name': 'cifar', 'depth': 2})
-    assert found.total_prob.tolist() == [0.35]
+@pytest.mark.parametrize(
+    ('name', 'space', 'total'),
+    [
+        ('uniform-cifar', {'name': 'cifar', 'depth': 2}, 0.35),
+        ('randaugment-coco', {'name': 'coco', 'levels': (6,), 'depth': 2}, 1),
+    ],
+)
+def test_uniform_policies_of_the_package_prefer_nothing(name, space, total):
+    found = read_policy(f'ddas_mm://{name}')
+    assert found.space == build_space(space)
+    assert found.total_prob.tolist() == [total]
     np.testing.assert_allclose(found.op_probs, 1 / len(found.space), atol=1e-6)
 
 
