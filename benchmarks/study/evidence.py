@@ -257,6 +257,7 @@ def _draw_curve(curve: Sequence[dict[str, float]], picture: Path) -> None:
     figure, axes = new_figure(6, 3)
     steps = [point['step'] for point in curve]
     axes.plot(steps, [point['mAP'] for point in curve], label='mAP on val.json')
+    axes.set_ylim(bottom=0)
     axes.set_xlabel('step')
     other = axes.twinx()
     losses = [point['loss'] for point in curve]
