@@ -1,4 +1,4 @@
-"""A search on the blood cells, with the sizes and rates of a derived one.
+"""A search on the blood cells, as derived when detectors had mini-batches of four.
 
 150 steps of 4 images and 7 policies, which take as long as about two trainings: large
 effects of 26 candidates will show.

@@ -99,7 +99,8 @@ class DDASLoop(EpochBasedTrainLoop):
         racing: bool = False,
         stop: bool = False,
     ) -> None:
-        policy_dataloader, proxy = policy_dataloader or {}, proxy or {}
+        policy_dataloader = {} if policy_dataloader is None else policy_dataloader
+        proxy = {} if proxy is None else proxy
         rates = total_prob, op_lr, total_lr, betas
         flags = {'paired': paired, 'amp': amp, 'compile': compile, 'stop': stop}
         flags |= {'channels_last': channels_last, 'racing': racing}
