@@ -56,6 +56,8 @@ def stoppable(last_words: Callable[[], str] = str) -> Iterator[None]:
         if not came:
             raise
         try:
+            for number in taken:  # a busy machine's echo would cut the last words off
+                signal.signal(number, signal.SIG_IGN)
             for child in multiprocessing.active_children():
                 child.terminate()
             if is_first_process():

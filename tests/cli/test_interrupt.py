@@ -114,6 +114,26 @@ def test_second_signal_ends_it_at_once(start):
     assert (process.returncode, err) == (130, '')
 
 
+def test_second_signal_leaves_it_its_last_words(start):
+    process = start(
+        """
+interrupt.ECHO = 0
+def last_words():
+    ready()
+    time.sleep(0.5)
+    return 'go on'
+with interrupt.stoppable(last_words):
+    ready()
+    time.sleep(60)
+"""
+    )
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.stdout.readline() == 'ready\n'
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (130, 'tool.py: stopped by Ctrl-C\ngo on\n')
+
+
 def test_launchers_echo_is_no_second_signal(start):
     process = start(STUBBORN.replace('ECHO = 0', 'ECHO = 60'))
     os.killpg(process.pid, signal.SIGINT)

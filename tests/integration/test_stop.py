@@ -52,7 +52,7 @@ def wait_for_pause(logs, is_running):
     end = time.monotonic() + 240
     while True:
         said = [Path(path).read_text() for path in glob.glob(str(logs))]
-        if any('paused' in text for text in said):
+        if any('paused\n' in text for text in said):
             return
         assert is_running(), said
         assert time.monotonic() < end, said
