@@ -112,7 +112,9 @@ def _training(
     del cosine['convert_to_iter_based']
     cosine.update(T_max=setup['steps'], by_epoch=False)
     config.param_scheduler = [warm, cosine]
-    if setup.get('save'):  # others go on from it, at its rate
+    if 'lr' in setup:
+        config.optim_wrapper.optimizer.lr = setup['lr']
+    if setup.get('save') and not setup.get('finish'):  # others go on at its rate
         config.param_scheduler = [warm]
     elif 'load' in setup:
         config.param_scheduler = [cosine]

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tools/analysis_too
 
 import numpy as np
 from compare import differences
-from jobs import PARTS, SHIFTS
+from jobs import PARTS, RATES, SHIFTS
 from rankings import ranking
 from summaries import (
     Result,
@@ -36,6 +36,7 @@ from summaries import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
+EVERY = 'uniform, every image'
 
 
 def load(folder: Path, part: str) -> list[Result]:
@@ -267,6 +268,35 @@ def _draw_curve(curve: Sequence[dict[str, float]], picture: Path) -> None:
     figure.savefig(picture)
 
 
+TRUTHS = {  # of part R: part, metric, digits, and what its trainings are called there
+    'cells': ('E', 'mAP', 3, ('flip', 'uniform', 'uniform, p_tp 0.7', EVERY)),
+    'cifar': ('B', 'accuracy', 2, ('crop + flip', 'uniform', 'uniform, p_tp 0.7', '')),
+}
+
+
+def rates(results: list[Result], folder: Path) -> str:
+    """Part R: gains at each rate after fine-tuning, beside those of whole trainings."""
+    rows = [['images', 'gain', *(f'p_tp {rate:g}' for rate in RATES[1:])]]
+    for data, (part, metric, digits, methods) in TRUTHS.items():
+        tuned = [r for r in results if r['tags']['data'] == data]
+        trained = load(folder, part)
+        tried = [[r for r in tuned if r['tags'].get('rate') == rate] for rate in RATES]
+        whole = [
+            [r for r in trained if r['tags'].get('method') == name] for name in methods
+        ]
+        for name, runs in (('fine-tuning', tried), ('training', whole)):
+            values = [by_seed(found, metric) for found in runs]
+            cells = (
+                interval(list(differences(each, values[0]).values()), digits, '+')
+                for each in values[1:]
+                if each
+            )
+            rows.append([data, f'{metric}, {name}', *cells])
+    width = len(rows[0])
+    rows = [row + [''] * (width - len(row)) for row in rows]
+    return f'{table(rows)}\n{cost(results)}'
+
+
 REPORTS = {
     'S': new_camera,
     'B': little_data,
@@ -276,6 +306,7 @@ REPORTS = {
     'D2': ranking,
     'A': paper_search,
     'E': real_cells,
+    'R': rates,
 }
 
 
@@ -293,7 +324,8 @@ def main() -> None:
         results = load(args.results, part)
         if results:
             pictures = args.page.parent / 'images'
-            text = report(results, pictures / f'study_{part}.png')
+            where = args.results if part == 'R' else pictures / f'study_{part}.png'
+            text = report(results, where)
             before, rest = page.split(f'<!-- {part} -->\n', 1)
             end = f'<!-- end of {part} -->\n'
             after = rest.split(end, 1)[1]

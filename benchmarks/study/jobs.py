@@ -357,6 +357,12 @@ def new_camera(scale: float) -> Iterator[Job]:
                 )
 
 
+# Zoph et al.'s are for 640 x 480 pixels, images here have a quarter of the width
+LENGTHS = {'translate_const': 62, 'translate_bbox_const': 30}
+LENGTHS |= {'cutout_const': 25, 'cutout_bbox_const': 12}
+CELLS = {'name': 'detection', 'levels': (8,), 'depth': 2, 'constants': LENGTHS}
+
+
 def real_cells(scale: float) -> Iterator[Job]:
     """Part E: blood cells (BCCD), 40 labelled images, from a common checkpoint.
 
@@ -364,10 +370,7 @@ def real_cells(scale: float) -> Iterator[Job]:
     which all its methods go on. By what comes before, learning to find anything at all,
     no method should be judged, and losses on S_val would tell a search nothing in it.
     """
-    # Zoph et al.'s are for 640 x 480 pixels, images here have a quarter of the width
-    lengths = {'translate_const': 62, 'translate_bbox_const': 30}
-    lengths |= {'cutout_const': 25, 'cutout_bbox_const': 12}
-    space = {'name': 'detection', 'levels': (8,), 'depth': 2, 'constants': lengths}
+    space = CELLS
     coco = {**space, 'name': 'coco', 'levels': (6,)}
     for seed in range(3):
         common = {'images': 40}
@@ -382,10 +385,11 @@ def real_cells(scale: float) -> Iterator[Job]:
         yield search
         for method, policy in {
             'flip': None,
-            'Zoph v0': {'policies': 'v0', 'constants': lengths},
+            'Zoph v0': {'policies': 'v0', 'constants': LENGTHS},
             'RandAugment': uniform(1.0, **coco),
             'uniform': uniform(0.35, **space),
             'uniform, every image': uniform(1.0, **space),  # added: is it the rate?
+            'uniform, p_tp 0.7': uniform(0.7, **space),  # added with part R
             'DDAS learned': found(search.name),
             'DDAS helpful': found(search.name, 'helpful'),
         }.items():
@@ -394,6 +398,50 @@ def real_cells(scale: float) -> Iterator[Job]:
                 setup['curve'] = 100  # steps
             before = [*needs, search.name] if 'DDAS' in method else needs
             yield _job('E', 'cells_train', seed, before, setup, method=method)
+
+
+RATES = 0.0, 0.35, 0.7, 1.0
+
+
+def rates(scale: float) -> Iterator[Job]:
+    """Part R: can fine-tunings of a trained checkpoint tell how often to augment?
+
+    A network is trained without a policy, and fine-tuned at each rate, with all
+    operations alike; images that it was not trained on decide. What whole trainings
+    gain at these rates stands in the parts E and B with T.
+    """
+    for seed in range(3):
+        setup = {'images': 40, 'steps': int(700 * scale), 'policy': None}
+        setup |= {'save': True, 'finish': True, 'test': 'val'}
+        what = {'data': 'cells', 'what': 'checkpoint'}
+        start = _job('R', 'cells_train', seed, (), setup, **what)
+        yield start
+        for rate in RATES:
+            setup = {'images': 40, 'steps': int(250 * scale), 'test': 'val'}
+            setup |= {'load': start.name, 'lr': 0.0002, 'policy': None}
+            if rate:
+                setup['policy'] = uniform(rate, **CELLS)
+            tags = {'data': 'cells', 'what': 'fine-tuning', 'rate': rate}
+            yield _job('R', 'cells_train', seed, [start.name], setup, **tags)
+    count = 4000
+    third = count // 3
+    for seed in range(3):  # as in part T
+        val = {'start': seed * third, 'count': third}
+        ends = ((0, seed * third), ((seed + 1) * third, count))
+        rest = [{'start': a, 'count': b - a} for a, b in ends if b > a]
+        common = {'network': 'wrn16-2', 'base': 'crop+flip', 'parts': rest}
+        common['test'] = {**val, 'split': 'train'}
+        setup = {**common, 'batch': 128, 'steps': int(1040 * scale), 'policy': None}
+        what = {'data': 'cifar', 'what': 'checkpoint'}
+        start = _job('R', 'train', seed, (), {**setup, 'save': True}, **what)
+        yield start
+        for rate in RATES:
+            tuning = {**setup, 'batch': 64, 'steps': int(250 * scale), 'lr': 0.02}
+            tuning['load'] = start.name
+            if rate:
+                tuning['policy'] = uniform(rate, name='cifar', depth=2)
+            tags = {'data': 'cifar', 'what': 'fine-tuning', 'rate': rate}
+            yield _job('R', 'train', seed, [start.name], tuning, **tags)
 
 
 PARTS = {
@@ -406,4 +454,5 @@ PARTS = {
     'D1': lambda scale: ranking(scale, 'D1'),
     'D2': lambda scale: ranking(scale, 'D2'),
     'E': real_cells,
+    'R': rates,
 }

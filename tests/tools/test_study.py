@@ -13,7 +13,7 @@ from mmengine.fileio import dump
 from benchmarks.study import images, jobs
 from tests.ranks import ROOT
 
-PARTS = [part for part in jobs.PARTS if part not in 'SE']
+PARTS = [part for part in jobs.PARTS if part not in 'SE']  # with images of CIFAR-10
 
 
 @pytest.mark.parametrize('part', jobs.PARTS)
@@ -28,8 +28,21 @@ def test_jobs_have_names_of_their_own_and_stand_behind_what_they_need(part):
 @pytest.mark.parametrize('part', PARTS)
 def test_nothing_but_the_last_figure_sees_test_images(part):
     for job in jobs.PARTS[part](1.0):
-        seen = [*job.setup['parts'], *job.setup.get('val', [])]
-        assert {stretch.get('split', 'train') for stretch in seen} == {'train'}
+        seen = [*job.setup.get('parts', []), *job.setup.get('val', [])]
+        assert {stretch.get('split', 'train') for stretch in seen} <= {'train'}
+
+
+def test_rates_are_chosen_by_images_that_the_checkpoint_was_not_trained_on():
+    for job in jobs.PARTS['R'](1.0):
+        if job.kind == 'cells_train':
+            assert job.setup['test'] == 'val'
+        else:
+            seen = {
+                i for p in job.setup['parts'] for i in range(p['start'], sum(ends(p)))
+            }
+            test = job.setup['test']
+            assert test['split'] == 'train'
+            assert not seen & set(range(test['start'], sum(ends(test))))
 
 
 @pytest.mark.parametrize('part', ['C', 'D1', 'D2'])
@@ -160,7 +173,7 @@ def test_a_job_of_each_kind_is_done(tmp_path):
         '--workers',
         '1',
     ]
-    command += ['--parts', 'B', 'D2', 'E', '--cifar10', str(tmp_path / 'cifar10')]
+    command += ['--parts', 'B', 'D2', 'E', 'R', '--cifar10', str(tmp_path / 'cifar10')]
     command += ['--cells', str(tmp_path / 'cells')]
     subprocess.run([*command, '--out', str(tmp_path / 'out')], check=True, timeout=600)
     for part in ('B', 'D2', 'E'):
