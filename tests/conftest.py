@@ -1,5 +1,6 @@
 """Settings of all tests."""
 
+import gc
 import os
 import runpy
 import signal
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.registry import DefaultScope
+from yapf.yapflib import yapf_api
 
 # Test networks are tiny: a second thread costs more than it brings.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
@@ -17,6 +19,21 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Tests are collected by config: what an installation would write has to be there.
 GENERATE = Path(__file__).parents[1] / 'configs/_base_/generate.py'
 runpy.run_path(str(GENERATE), run_name='__main__')
+
+
+def pytest_collection_finish():
+    """Leave what has been imported out of every later garbage collection.
+
+    Each data set of MMEngine collects, and each worker when it ends.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def unformatted(monkeypatch):
+    """Write configs as they are: MMEngine formats a run's five times, with yapf."""
+    monkeypatch.setattr(yapf_api, 'FormatCode', lambda text, **_: (text, True))
 
 
 @pytest.fixture(autouse=True)

@@ -21,16 +21,23 @@ from ddas_mm.derive.search import training_length
 from ddas_mm.errors import SearchFailed, SettingError, check_known, check_number
 from ddas_mm.files import read_json, write_atomically
 from ddas_mm.outcome import gains
+from ddas_mm.outcome.emit import AUGMENT
 from ddas_mm.outcome.plots import save_effects
 from ddas_mm.policy import SearchSpace
-from ddas_mm.policy.effects import HARMS, verdict_line
+from ddas_mm.policy.effects import HARMS, HELPS, verdict_line
 from ddas_mm.policy.space import candidate_label
 from ddas_mm.search.checks import check_ignored
-from ddas_mm.search.finetuning import NONE, FineTuning, first_loaded, one_by_one
+from ddas_mm.search.finetuning import (
+    NONE,
+    FineTuning,
+    at_rates,
+    first_loaded,
+    one_by_one,
+)
 
 FEWEST = 250  # steps unless others are asked for; 62 to 94 told less: docs/evidence.md
 APART = 1000  # seeds of two repeats: those of a loader's workers count on from them
-FINETUNE = ('steps', 'operations', 'metric', 'repeats', 'lr_scale')  # its options
+FINETUNE = 'steps', 'operations', 'rates', 'metric', 'repeats', 'lr_scale'  # options
 
 
 def add_finetune_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +63,18 @@ def add_finetune_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='R',
         help='fine-tunings with each operation (default: 2); intervals come of them',
     )
-    add('--operations', nargs='+', metavar='NAME', help='these alone (default: all)')
+    which = group.add_mutually_exclusive_group()
+    which.add_argument(
+        '--operations', nargs='+', metavar='NAME', help='these alone (default: all)'
+    )
+    which.add_argument(
+        '--rates',
+        nargs='+',
+        type=float,
+        metavar='P',
+        help='how often to augment: the whole space, drawn alike, on these shares of '
+        'the images (p_tp), instead of each operation',
+    )
     add('--metric', metavar='NAME', help='default: that of save_best, or mAP and such')
     add(
         '--lr-scale',
@@ -71,7 +89,7 @@ def add_finetune_arguments(parser: argparse.ArgumentParser) -> None:
 def rank_by_metric(
     training: Config, search: Config, args: argparse.Namespace
 ) -> tuple[SearchSpace, list[str]]:
-    """Fine-tune with each operation of a space, and tell what each has gained.
+    """Fine-tune with each operation of a space, or at rates; tell what each gains.
 
     Args:
         training: The config of the checkpoint.
@@ -86,8 +104,13 @@ def rank_by_metric(
         SearchFailed: If a fine-tuning comes to no metric.
     """
     check_number('--lr-scale', args.lr_scale, np.nextafter(0, 1), np.nextafter(1, 2))
-    whole = build_space(search.train_cfg.space)
-    names, schedule = one_by_one(whole)
+    whole, rates = (
+        build_space(search.train_cfg.space),
+        [*dict.fromkeys(args.rates or ())],
+    )
+    if not all(0 < rate <= 1 for rate in rates):
+        raise SettingError(f'--rates must be in (0, 1], but are {args.rates}')
+    names, schedule = at_rates(whole, rates) if rates else one_by_one(whole)
     config = derive_finetuning(training, schedule)
     config.randomness = {'seed': args.seed}
     hook = (training.get('default_hooks') or {}).get('checkpoint') or {}
@@ -96,7 +119,7 @@ def rank_by_metric(
         loaded = first_loaded(forks.loader['dataset'])
         space = without_idle(whole, loaded, print)
         check_ignored(runner.model, loaded, CandidateOps(space))
-        named = one_by_one(space)[0][1:]
+        named = names[1:] if rates else one_by_one(space)[0][1:]
         for name in args.operations or ():
             check_known('--operations', name, named)
         tried = [NONE, *(n for n in named if n in (args.operations or named))]
@@ -106,7 +129,8 @@ def rank_by_metric(
         metric = gains.choose_metric(record.data['before'], args.metric, hook)
         ((unit, length),) = training_length(training).items()
         length *= forks.epoch if unit == 'max_epochs' else 1
-        steps, todo = record.plan(tried, args.repeats, length)
+        what = 'rates' if rates else 'operations'
+        steps, todo = record.plan(tried, args.repeats, length, what)
         for repeat, name in track(todo, 'fine-tunings'):
             tuned = forks.tune(names.index(name), args.seed + APART * repeat, steps)
             found = forks.evaluate(tuned)
@@ -119,6 +143,10 @@ def rank_by_metric(
             record.write()
     lower = gains.lower_is_better(metric, hook)
     told = record.tell(tried, args.repeats, metric, lower)
+    if rates and told[0]['verdict'] == HELPS:
+        rate = rates[names.index(told[0]['candidate']) - 1]
+        policy = {'space': dict(search.train_cfg.space), 'total_prob': rate}
+        print(f"take dict(type='ddas_mm.{AUGMENT}', policy={policy})")
     harm = [gain['candidate'] for gain in told if gain['verdict'] == HARMS]
     return space, [candidate_label(c) for c in space.candidates if c[0] not in harm]
 
@@ -162,14 +190,15 @@ class Record:
                 )
 
     def plan(
-        self, names: list[str], repeats: int, length: int
+        self, names: list[str], repeats: int, length: int, what: str
     ) -> tuple[int, list[tuple[int, str]]]:
         """Return the steps of each fine-tuning, and which are to be done; tell both.
 
         Args:
-            names: Operations, the first of them none.
+            names: Operations or rates, the first of them none.
             repeats: Fine-tunings with each.
             length: Steps of the training.
+            what: What names are of.
         """
         number = len(names) * repeats
         steps = self.data.setdefault('steps', max(length // number, FEWEST))
@@ -181,7 +210,7 @@ class Record:
             if len(runs.setdefault(name, [])) <= repeat
         ]
         print(
-            f'{len(names) - 1} operations and none, {repeats} times {steps} steps '
+            f'{len(names) - 1} {what} and none, {repeats} times {steps} steps '
             f'each: {number * steps / length:.2g} times as many as the training has '
             f'({length}), and {number} evaluations; {number - len(todo)} of {number} '
             'are done already'

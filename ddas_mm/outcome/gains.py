@@ -120,7 +120,7 @@ def estimate_gains(
     return found
 
 
-HEADER = ('operation', 'metric', 'gain', 'interval', 'verdict')
+HEADER = ('with', 'metric', 'gain', 'interval', 'verdict')
 
 
 def gain_rows(gains: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:

@@ -1,5 +1,6 @@
 """The result of a search: a policy for every part of a training (Section 3.5.4)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -50,7 +51,7 @@ class PolicySchedule:
     def from_snapshots(
         cls,
         space: SearchSpace,
-        snapshots: list[tuple[float, NDArray[np.float64]]],
+        snapshots: Sequence[tuple[float, NDArray[np.float64]]],
         smooth: int = 1,
         search: dict[str, Any] | None = None,
     ) -> 'PolicySchedule':

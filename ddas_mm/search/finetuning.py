@@ -1,11 +1,11 @@
-"""A trained network, fine-tuned for some steps with each operation of a space alone."""
+"""A trained network, fine-tuned with each operation of a space alone, or at rates."""
 
 from __future__ import annotations
 
 import contextlib
 import copy
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -43,6 +43,25 @@ def one_by_one(space: SearchSpace) -> tuple[list[str], PolicySchedule]:
         levels = np.array([name == other for other in named])
         rows.append((SHARE, levels / levels.sum()))
     return names, PolicySchedule.from_snapshots(replace(space, depth=1), rows)
+
+
+def at_rates(
+    space: SearchSpace, rates: Sequence[float]
+) -> tuple[list[str], PolicySchedule]:
+    """Return rates of augmentation, and a policy with a row for each of them.
+
+    Args:
+        space: The search space, of K candidates.
+        rates: R values of p_tp, in (0, 1].
+
+    Returns:
+        R + 1 names, the first of them :data:`NONE`, and as many rows: of no image, and
+        of all candidates alike at each rate.
+    """
+    alike = np.full(len(space), 1 / len(space))
+    rows = [(rate, alike) for rate in (0.0, *rates)]
+    names = [NONE, *(f'p_tp {rate:g}' for rate in rates)]
+    return names, PolicySchedule.from_snapshots(space, rows)
 
 
 class FineTuning:

@@ -13,7 +13,7 @@ from ddas_mm.augment.candidates import build_space
 from ddas_mm.augment.progress import ProgressClock
 from ddas_mm.derive.ranking import derive_finetuning
 from ddas_mm.errors import SettingError
-from ddas_mm.search.finetuning import FineTuning, first_loaded, one_by_one
+from ddas_mm.search.finetuning import FineTuning, at_rates, first_loaded, one_by_one
 from tests import toy
 from tests.told import lighten
 
@@ -58,6 +58,14 @@ def test_each_operation_has_a_row_with_its_levels():
         'Rotate': [0, 0, 0.5, 0.5, 0],
         'FlipUD': [0, 0, 0, 0, 1],
     }
+
+
+def test_each_rate_has_a_row_of_all_candidates():
+    names, schedule = at_rates(SPACE, [0.35, 1.0])
+    assert names == ['none', 'p_tp 0.35', 'p_tp 1']
+    assert schedule.space == SPACE
+    assert schedule.total_prob.tolist() == [0, 0.35, 1]
+    assert (schedule.op_probs == 1 / 5).all()
 
 
 @pytest.mark.parametrize('workers', [0, 2])

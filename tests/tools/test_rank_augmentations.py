@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from mmengine.registry import TRANSFORMS
 from mmengine.runner import Runner
 
 from ddas_mm.augment.candidates import build_space
@@ -130,10 +131,13 @@ METRIC = 'accuracy/top1'
 FEW = 'train_cfg.max_epochs=2', 'train_dataloader.batch_size=4'
 
 
-def finetune(monkeypatch, capsys, config, *options, checkpoint='net.pth'):
-    """Run it, with 5 of the 17 operations; return its record and what is printed."""
+OPS = 'Identity', 'Invert', 'Rotate', 'Cutout'
+
+
+def finetune(monkeypatch, capsys, config, *options, checkpoint='net.pth', **changes):
+    """Run it, with 4 of the 18 operations; return its record and what is printed."""
     lighten(monkeypatch)
-    space = SPACES['cifar'] | dict(ops=('Identity', 'Invert', 'Rotate', 'Cutout'))
+    space = SPACES['cifar'] | dict(ops=OPS) | changes
     monkeypatch.setitem(SPACES, 'cifar', space)
     folder = config.parent
     words = ['rank', str(config), str(folder / checkpoint), '--finetune']
@@ -210,18 +214,41 @@ def test_what_was_done_is_not_done_again(tmp_path, monkeypatch, capsys):
     assert all(more['runs'][name][:2] == runs for name, runs in whole['runs'].items())
 
 
-def test_what_undoes_a_shift_is_found_and_what_loses_is_left_out(
-    tmp_path, monkeypatch, capsys
-):
+def trained_upright_inverted_at_work(folder):
     """S_val is inverted: its class is the channel that is dark."""
     steps = [dict(type='ToyInvert'), dict(type='ToyPack')]
     path, config = training(
-        tmp_path, **{'val_dataloader.dataset.pipeline': steps, 'model.drop': 0.0}
+        folder, **{'val_dataloader.dataset.pipeline': steps, 'model.drop': 0.0}
     )
-    config.work_dir = str(tmp_path / 'trained')
+    config.work_dir = str(folder / 'trained')
     runner = Runner.from_cfg(config)
     runner.train()
-    runner.save_checkpoint(str(tmp_path), 'trained.pth', save_optimizer=False)
+    runner.save_checkpoint(str(folder), 'trained.pth', save_optimizer=False)
+    return path
+
+
+def test_rates_are_compared_and_the_best_is_written_out(tmp_path, monkeypatch, capsys):
+    path = trained_upright_inverted_at_work(tmp_path)
+    options = ('--steps', '60', '--lr-scale', '1', '--rates', '0.1', '1')
+    found, out = finetune(
+        *(monkeypatch, capsys, path, *options),
+        checkpoint='trained.pth',
+        ops=('Identity', 'Invert'),
+    )
+    best, other = found['gains']
+    assert (best['candidate'], best['verdict']) == ('p_tp 1', 'helps')
+    assert other['candidate'] == 'p_tp 0.1'
+    assert '2 rates and none, 2 times 60 steps each' in out
+    ((line),) = (line for line in out.splitlines() if line.startswith('take '))
+    step = eval(line.removeprefix('take '))
+    augment = TRANSFORMS.build(step)
+    assert augment.schedule.total_prob.tolist() == [1.0]
+
+
+def test_what_undoes_a_shift_is_found_and_what_loses_is_left_out(
+    tmp_path, monkeypatch, capsys
+):
+    path = trained_upright_inverted_at_work(tmp_path)
     file = tmp_path / 'space.py'
     options = ('--steps', '60', '--lr-scale', '1', '--emit-space', str(file))
     found, out = finetune(monkeypatch, capsys, path, *options, checkpoint='trained.pth')
@@ -250,6 +277,9 @@ def test_wrong_arguments_of_fine_tuning_are_told(search, tmp_path, monkeypatch, 
     )
     assert "did you mean 'Invert'?" in said(
         path, '--finetune', '--operations', 'Rotate', 'Inverse'
+    )
+    assert '--rates must be in (0, 1], but are [0.5, 1.5]' in said(
+        path, '--finetune', '--rates', '0.5', '1.5'
     )
     assert '--lr-scale must be' in said(path, '--finetune', '--lr-scale', '0')
     assert 'is a search config, which evaluates nothing' in said(search, '--finetune')
