@@ -1,10 +1,12 @@
 """The error types for what a user can put right, and the checks that all share."""
 
 import difflib
+import inspect
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
@@ -172,3 +174,28 @@ def typed(data: Any, kind: type[T], source: str, joint: str = ': ') -> T:
         for key, index in re.findall(r'(\w+)|\[(\d+)\]', place):
             value = value[key or int(index)]
         raise SettingError(f'{source}{joint}{place} {what}, but is {value!r}') from None
+
+
+def check_arguments(
+    function: Callable[..., Any], given: Mapping[str, Any], place: str
+) -> None:
+    """Check arguments by a function's annotations; defaults may be given, too.
+
+    Args:
+        function: Each annotation is what msgspec can convert to, or
+            ``Annotated[kind, check]`` where a function checks the value instead.
+        given: Arguments by name.
+        place: Where they stand in a config.
+
+    Raises:
+        SettingError: With a line for each value that does not fit.
+    """
+    parameters, checks = inspect.signature(function).parameters, []
+    for name, hint in get_type_hints(function, include_extras=True).items():
+        if name in given and given[name] is not parameters[name].default:
+            found, value = getattr(hint, '__metadata__', ()), given[name]
+            own = [partial(check, value) for check in found if callable(check)]
+            plain = float(value) if isinstance(value, float) else value  # of NumPy
+            kind = msgspec.defstruct('Setting', [(name, hint)])
+            checks += own or [partial(typed, {name: plain}, kind, place, '.')]
+    check_all(*checks)

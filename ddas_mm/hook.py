@@ -2,14 +2,15 @@
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from msgspec import Meta
 
 from ddas_mm.augment.replay import Replay
-from ddas_mm.errors import check_integer, check_kind, check_known
+from ddas_mm.errors import check_known
 from ddas_mm.files import write_atomically
 from ddas_mm.outcome.emit import Emitter, find_retrain_config, notes
 from ddas_mm.outcome.live import show_policy
@@ -58,21 +59,15 @@ class DDASHook(Hook):
 
     def __init__(
         self,
-        smooth: int = 1,
+        smooth: Annotated[int, Meta(ge=1)] = 1,
         retrain: str | None = None,
         data_root: str | None = None,
-        image_interval: int = 0,
+        image_interval: Annotated[int, Meta(ge=0)] = 0,
         emit: str = 'learned',
     ) -> None:
-        self.smooth = check_integer('DDASHook.smooth (F_s)', smooth, 1)
-        for name, text in (('retrain', retrain), ('data_root', data_root)):
-            if text is not None:
-                check_kind(f'DDASHook.{name}', text, str)
-        self.retrain, self.data_root = retrain, data_root
-        name = 'DDASHook.image_interval'
-        self.image_interval = check_integer(name, image_interval, 0)
         check_known('DDASHook.emit', emit, EMITTED)
-        self.emit = emit
+        self.smooth, self.image_interval, self.emit = smooth, image_interval, emit
+        self.retrain, self.data_root = retrain, data_root
         self._part: Hook | None = None
 
     def before_run(self, runner: Runner) -> None:

@@ -51,9 +51,7 @@ class DDASAugment(BaseTransform):
         >>> custom_hooks = [dict(type='ddas_mm.DDASHook')]
     """
 
-    def __init__(
-        self, policy: Mapping[str, Any] | str | os.PathLike[str] | None = None
-    ) -> None:
+    def __init__(self, policy: Any = None) -> None:
         self.schedule, self.clock = None, CLOCK
         if policy is not None:
             self.schedule, source = _load(policy)
@@ -89,9 +87,7 @@ class DDASAugment(BaseTransform):
         return f'{type(self).__name__}({rows})'
 
 
-def _load(
-    policy: Mapping[str, Any] | str | os.PathLike[str],
-) -> tuple[PolicySchedule, str]:
+def _load(policy: Any) -> tuple[PolicySchedule, str]:
     """Return a policy, and where it stands, for messages."""
     if isinstance(policy, (str, os.PathLike)):
         return read_policy(policy), f'policy file {str(policy)!r}'

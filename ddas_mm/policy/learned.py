@@ -1,17 +1,21 @@
 """Adam whose step a condition on the device can leave out."""
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from msgspec import Meta
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ddas_mm.errors import SettingError, check_all, check_number
+from ddas_mm.errors import SettingError, check_arguments
 from ddas_mm.policy.estimator import mixture_weights, policy_loss, sequence_probs
 
 EPSILON = 1e-8
+Inside = Annotated[float, Meta(gt=0, lt=1)]
+Rate = Annotated[float, Meta(ge=0, le=1e9)]  # finite
+Beta = Annotated[float, Meta(ge=0, lt=1)]
 
 
 class MaskedAdam:
@@ -102,18 +106,13 @@ class PolicyParams:
     def __init__(
         self,
         num_candidates: int,
-        total_prob: float = 0.35,
-        op_lr: float = 0.005,
-        total_lr: float = 0.001,
-        betas: tuple[float, float] = (0.5, 0.999),
+        total_prob: Inside = 0.35,
+        op_lr: Rate = 0.005,
+        total_lr: Rate = 0.001,
+        betas: tuple[Beta, Beta] = (0.5, 0.999),
         device: torch.device | str = 'cpu',
     ) -> None:
-        check_all(
-            lambda: _check_total(total_prob),
-            lambda: check_number('op_lr', op_lr),
-            lambda: check_number('total_lr', total_lr),
-            lambda: _check_betas(betas),
-        )
+        check_arguments(PolicyParams.__init__, locals(), 'PolicyParams')
         logit = math.log(total_prob / (1 - total_prob))
         zeros = torch.zeros(num_candidates, dtype=torch.float64, device=device)
         self.alpha_op = zeros.requires_grad_()
@@ -206,18 +205,3 @@ class PolicyParams:
         self.alpha_total.copy_(state['alpha_total'])
         self.op_optimizer.load_state_dict(state['op_optimizer'])
         self.total_optimizer.load_state_dict(state['total_optimizer'])
-
-
-def _check_total(total_prob: Any) -> None:
-    check_number('total_prob (initial p_tp)', total_prob)
-    if not 0 < total_prob < 1:
-        raise SettingError(
-            f'total_prob (initial p_tp) must be inside (0, 1), but is {total_prob!r}'
-        )
-
-
-def _check_betas(betas: Any) -> None:
-    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-        raise SettingError(f'betas must be two numbers, but is {betas!r}')
-    for beta in betas:
-        check_number('betas', beta, below=1)

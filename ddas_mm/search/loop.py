@@ -3,19 +3,20 @@
 import time
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from mmengine.hooks import LoggerHook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
+from msgspec import Meta
 from torch import Tensor
 
 from ddas_mm.augment.candidates import CandidateOps, build_space, without_idle
-from ddas_mm.errors import check_all, check_integer, check_kind
 from ddas_mm.policy import Effects, PolicyParams, estimate_effects
 from ddas_mm.policy.budget import Budget
+from ddas_mm.policy.learned import Beta, Inside, Rate
 from ddas_mm.randomness import seed_step, shared_seed
 from ddas_mm.registry import LOOPS
 from ddas_mm.search import checks, data
@@ -23,7 +24,7 @@ from ddas_mm.search.contents import describe
 from ddas_mm.search.gradients import ViewGradients, compile_parts, weights_last
 from ddas_mm.search.log import StepLog, StepRecord, log_steps, take_over_log
 from ddas_mm.search.original import check_val_batches, drop_batch_augments
-from ddas_mm.search.splits import check_proxy
+from ddas_mm.search.splits import Size, check_proxy
 from ddas_mm.search.update import base_rate
 from ddas_mm.search.views import ViewDataset
 
@@ -79,50 +80,39 @@ class DDASLoop(EpochBasedTrainLoop):
 
     def __init__(
         self,
-        runner: Runner,
-        dataloader: Mapping[str, Any],
-        max_epochs: int,
-        space: Mapping[str, Any],
-        num_policies: int = 3,
-        proxy: Mapping[str, Any] | None = None,
-        policy_dataloader: Mapping[str, Any] | None = None,
-        total_prob: float = 0.35,
-        total_lr: float = 0.001,
-        op_lr: float = 0.001,
-        betas: tuple[float, float] = (0.5, 0.999),
+        runner: Annotated[Runner, checks.check_runner],
+        dataloader: Annotated[
+            Mapping[str, Any],
+            partial(data.check_loader, 'train_dataloader', needed=['batch_size']),
+        ],
+        max_epochs: Size,
+        space: Annotated[Mapping[str, Any], build_space],
+        num_policies: Size = 3,
+        proxy: Annotated[Mapping[str, Any] | None, check_proxy] = None,
+        policy_dataloader: Annotated[
+            Mapping[str, Any] | None,
+            partial(data.check_loader, 'train_cfg.policy_dataloader'),
+        ] = None,
+        total_prob: Inside = 0.35,
+        total_lr: Rate = 0.001,
+        op_lr: Rate = 0.001,
+        betas: tuple[Beta, Beta] = (0.5, 0.999),
         policy_follows_lr: bool = True,
         paired: bool = False,
-        max_skipped: int = 50,
+        max_skipped: Annotated[int, Meta(ge=0)] = 50,
         amp: bool = False,
         channels_last: bool = True,
         compile: bool = False,
         racing: bool = False,
         stop: bool = False,
     ) -> None:
-        policy_dataloader = {} if policy_dataloader is None else policy_dataloader
-        proxy = {} if proxy is None else proxy
-        rates = total_prob, op_lr, total_lr, betas
-        flags = {'paired': paired, 'amp': amp, 'compile': compile, 'stop': stop}
-        flags |= {'channels_last': channels_last, 'racing': racing}
-        flags['policy_follows_lr'] = policy_follows_lr
-        check_all(
-            lambda: check_integer('train_cfg.max_epochs', max_epochs, 1),
-            lambda: check_integer('train_cfg.num_policies (L)', num_policies, 1),
-            lambda: check_integer('train_cfg.max_skipped', max_skipped, 0),
-            lambda: checks.check_runner(runner),
-            lambda: data.check_loader('train_dataloader', dataloader, ['batch_size']),
-            lambda: data.check_loader('train_cfg.policy_dataloader', policy_dataloader),
-            *(partial(check_kind, f'train_cfg.{k}', v, bool) for k, v in flags.items()),
-            lambda: build_space(space),
-            lambda: PolicyParams(1, *rates),
-            lambda: check_proxy(proxy),
-        )
         self.num_policies, self.policy_follows_lr = num_policies, policy_follows_lr
         self.amp, self.channels_last, self.compile = amp, channels_last, compile
         self.racing, self.stop = racing, stop
         self.seed = seed = shared_seed(runner)
         self.device = next(runner.model.parameters()).device
 
+        policy_dataloader, proxy = policy_dataloader or {}, proxy or {}
         source: Any = dataloader.get('dataset')
         own = policy_dataloader.get('dataset', {})
         ops = CandidateOps(build_space(space))
@@ -136,7 +126,8 @@ class DDASLoop(EpochBasedTrainLoop):
 
         # other devices may not know float64
         device = self.device if self.device.type == 'cuda' else 'cpu'
-        self.policy = PolicyParams(len(self.space), *rates, device=device)
+        settings = total_prob, op_lr, total_lr, betas, device
+        self.policy = PolicyParams(len(self.space), *settings)
         self.step_log = StepLog(self.space, max_skipped, runner.logger)
         self.snapshots: list[tuple[float, Any]] = []  # p_tp and p_o of every epoch
         self.effects: Effects  # after the last of them

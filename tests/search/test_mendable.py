@@ -165,7 +165,7 @@ def test_faults_of_independent_settings_are_told_at_once(tmp_path, capsys, monke
     changes = {'num_policies': 0, 'total_prob': 2, 'op_lr': -1, 'space.ops': ['Blurr']}
     change(config, {f'train_cfg.{key}': value for key, value in changes.items()})
     lines = told(lambda: run(config), capsys, monkeypatch).splitlines()
-    for line, name in zip(lines, ('num_pol', 'Blurr', 'total_p', 'op_lr'), strict=True):
+    for line, name in zip(lines, ('Blurr', 'num_pol', 'total_p', 'op_lr'), strict=True):
         assert name in line
 
 
