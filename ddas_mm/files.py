@@ -62,6 +62,20 @@ def read_json(path: Any, name: str) -> Any:
         raise SettingError(f'{name} is not valid JSON: {error}') from None
 
 
+def templates(package: str, **settings: Any) -> Any:
+    """Return Jinja's environment of a package's templates.
+
+    Args:
+        package: Dotted name of the package that the templates lie in.
+        **settings: Of ``jinja2.Environment``, beside those that all templates share.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # few write by them
+
+    settings |= {'trim_blocks': True, 'lstrip_blocks': True}
+    loader = PackageLoader(package, '')
+    return Environment(loader=loader, undefined=StrictUndefined, **settings)
+
+
 def tool_path(name: str) -> str:
     """Return the path of a tool, as it is typed in the current folder.
 

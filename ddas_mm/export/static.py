@@ -4,22 +4,15 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from ddas_mm.augment.candidates import CandidateOps
 from ddas_mm.errors import SettingError
 from ddas_mm.export.targets import Call, Effect, calls_of
+from ddas_mm.files import templates
 from ddas_mm.policy import PolicySchedule
 
 SIZE = {'detection': (640, 480), 'classification': (32, 32)}
 # Of a target without a template of its own, what mm's packages have in common.
-TEMPLATES = Environment(
-    loader=PackageLoader('ddas_mm.export', ''),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
+TEMPLATES = templates('ddas_mm.export', keep_trailing_newline=True)
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from mmengine.config import Config
 from mmengine.runner import Runner
 
 from ddas_mm.config import set_data_root
 from ddas_mm.errors import SettingError
-from ddas_mm.files import tool_path, tool_words, write_atomically
+from ddas_mm.files import templates, tool_path, tool_words, write_atomically
 from ddas_mm.outcome.pictures import Examples, Gallery, draw_gallery, shown_candidates
 from ddas_mm.outcome.plots import Chart, effects_svg, total_prob_chart
 from ddas_mm.policy import PolicySchedule, read_policy
@@ -90,13 +89,7 @@ def write_report(
         gallery: Pictures of candidates, or why there are none.
         commands: Pairs of purpose and command line, to copy.
     """
-    environment = Environment(
-        loader=PackageLoader('ddas_mm.outcome', ''),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates('ddas_mm.outcome', autoescape=True)
     environment.filters['duration'] = _duration
     environment.filters['in_numbers'] = in_numbers
     probs, effects = schedule.op_probs, schedule.search.get('effects', [])
