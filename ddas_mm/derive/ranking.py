@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from mmengine.config import Config
 
 from ddas_mm.config import find_dicts, type_name
-from ddas_mm.derive.augment import Step, leaf_of, mark_training
+from ddas_mm.derive.augment import leaf_of, mark_training
 from ddas_mm.derive.data import evaluation_pipeline
 from ddas_mm.derive.plan import fitted_plan
 from ddas_mm.derive.schedule import PAPER
@@ -17,6 +16,7 @@ from ddas_mm.derive.search import derive_search
 from ddas_mm.errors import SettingError
 from ddas_mm.outcome.emit import AUGMENT
 from ddas_mm.policy import PolicySchedule, policy_to_dict
+from ddas_mm.search.data import merge_settings
 
 
 def derive_ranking(training: Config, space: str) -> Config:
@@ -50,7 +50,7 @@ def derive_ranking(training: Config, space: str) -> Config:
     search = derive_search(marked, paper, '')
     train, val = search.train_dataloader.dataset, loader['dataset']
     pipeline = evaluation_pipeline(leaf_of(train)['pipeline'], leaf_of(val)['pipeline'])
-    own = _with_pipeline(val, pipeline)
+    own = merge_settings({'pipeline': pipeline}, val)
     if 'indices' in train and type_name(train) == type_name(val):
         own.setdefault('indices', None)  # S_val takes what it lacks from S_train
     search.train_cfg.policy_dataloader = {'batch_size': 1, 'dataset': own}
@@ -73,12 +73,3 @@ def derive_finetuning(training: Config, schedule: PolicySchedule) -> Config:
     config.default_hooks = {'logger': None, 'checkpoint': None}
     config.custom_hooks = None
     return config
-
-
-def _with_pipeline(
-    dataset: Mapping[str, Any], pipeline: Sequence[Step]
-) -> dict[str, Any]:
-    if 'datasets' in dataset:
-        parts = [_with_pipeline(part, pipeline) for part in dataset['datasets']]
-        return {**dataset, 'datasets': parts}
-    return {**dataset, 'pipeline': pipeline}

@@ -60,7 +60,8 @@ def build_search_datasets(
     """
     source = val_source = build_dataset(train_config, 'train_dataloader.dataset')
     if val_config:
-        val_source = build_dataset(_merge(val_config, train_config), VAL_DATASET)
+        merged = merge_settings(val_config, train_config)
+        val_source = build_dataset(merged, VAL_DATASET)
     own = bool(set(val_config) - {'pipeline'})
     chosen = choose(source, val_source, proxy, own)
     parts = (Chosen(source, chosen[0]), Chosen(val_source, chosen[1]))
@@ -127,10 +128,17 @@ def _what_fails(error: BaseException, config: Any, name: str) -> str:
     return ' '.join([f'{name} cannot be read', *(f'({file})' for file in files)])
 
 
-def _merge(own: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
-    """Return S_val's settings; another type of data set inherits nothing."""
-    if set(own) == {'pipeline'} and 'datasets' in base:  # a ConcatDataset has none
-        parts = [_merge(own, part) for part in base['datasets']]
+def merge_settings(own: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a data set's settings, those it lacks from another of the same type.
+
+    A pipeline alone is for each part of a ConcatDataset, which has none.
+
+    Args:
+        own: Its settings.
+        base: Those of the other.
+    """
+    if set(own) == {'pipeline'} and 'datasets' in base:
+        parts = [merge_settings(own, part) for part in base['datasets']]
         return {**base, 'datasets': parts}
     same_type = own.get('type', base.get('type')) == base.get('type')
     return {**(base if same_type else {}), **own}
