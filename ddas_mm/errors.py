@@ -2,15 +2,19 @@
 
 import difflib
 import inspect
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import msgspec
+from msgspec import Meta
 
 T = TypeVar('T')
+# Numbers of many settings.
+Count = Annotated[int, Meta(ge=0)]
+Size = Annotated[int, Meta(ge=1)]
+Rate = Annotated[float, Meta(ge=0, le=1e9)]  # finite
 # msgspec speaks of JSON's types, our users of Python's.
 JSON_WORDS = (
     ('Expected', 'must be'),
@@ -113,41 +117,23 @@ def check_keys(name: str, section: Any, known: Iterable[str]) -> None:
         )
 
 
-def check_kind(name: str, value: Any, kind: type) -> None:
-    """Check the type of a value.
+def check_value(name: str, value: Any, kind: Any) -> None:
+    """Check a single value.
+
+    Args:
+        name: The setting that holds it.
+        value: What was found there.
+        kind: What msgspec can convert to, such as ``Size``.
 
     Raises:
-        SettingError: If it is another, with the setting's name.
+        SettingError: If it is no such value.
     """
-    if not isinstance(value, kind):
-        raise SettingError(f'{name} must be a {kind.__name__}, but is {value!r}')
-
-
-def check_number(
-    name: str, value: Any, least: float = 0, below: float = math.inf
-) -> None:
-    """Check that a value is a number in [least, below).
-
-    Raises:
-        SettingError: Otherwise, with the setting's name.
-    """
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not least <= value < below:
-        wanted = f'at least {least}' if below == math.inf else f'in [{least}, {below})'
-        raise SettingError(f'{name} must be a number {wanted}, but is {value!r}')
-
-
-def check_integer(name: str, value: Any, least: int) -> int:
-    """Return the value if it is an integer of at least ``least``.
-
-    Raises:
-        SettingError: Otherwise, with the setting's name.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise SettingError(
-            f'{name} must be an integer of at least {least}, but is {value!r}'
-        )
-    return value
+    plain = float(value) if isinstance(value, float) else value  # of NumPy
+    try:
+        msgspec.convert(plain, kind)
+    except msgspec.ValidationError as error:
+        what, place, found = _fault(error, value)
+        raise SettingError(f'{name}{place} {what}, but is {found!r}') from None
 
 
 def typed(data: Any, kind: type[T], source: str, joint: str = ': ') -> T:
@@ -165,15 +151,19 @@ def typed(data: Any, kind: type[T], source: str, joint: str = ': ') -> T:
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
-        what, _, place = str(error).replace('`', '').partition(' - at $.')
-        for theirs, ours in JSON_WORDS:
-            what = re.sub(theirs, ours, what)
-        if not place:
-            raise SettingError(f'{source}: {what}') from None
-        value = data
-        for key, index in re.findall(r'(\w+)|\[(\d+)\]', place):
-            value = value[key or int(index)]
-        raise SettingError(f'{source}{joint}{place} {what}, but is {value!r}') from None
+        what, place, found = _fault(error, data)
+        told = f'{joint}{place[1:]} {what}, but is {found!r}' if place else f': {what}'
+        raise SettingError(f'{source}{told}') from None
+
+
+def _fault(error: msgspec.ValidationError, data: Any) -> tuple[str, str, Any]:
+    """Return what is wrong with data, the place in it, and what was found there."""
+    what, _, place = str(error).replace('`', '').partition(' - at $')
+    for theirs, ours in JSON_WORDS:
+        what = re.sub(theirs, ours, what)
+    for key, index in re.findall(r'(\w+)|\[(\d+)\]', place):
+        data = data[key or int(index)]
+    return what, place, data
 
 
 def check_arguments(
@@ -195,7 +185,5 @@ def check_arguments(
         if name in given and given[name] is not parameters[name].default:
             found, value = getattr(hint, '__metadata__', ()), given[name]
             own = [partial(check, value) for check in found if callable(check)]
-            plain = float(value) if isinstance(value, float) else value  # of NumPy
-            kind = msgspec.defstruct('Setting', [(name, hint)])
-            checks += own or [partial(typed, {name: plain}, kind, place, '.')]
+            checks += own or [partial(check_value, f'{place}.{name}', value, hint)]
     check_all(*checks)

@@ -2,15 +2,14 @@
 
 import io
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from msgspec import Meta
 
 from ddas_mm.augment.replay import Replay
-from ddas_mm.errors import check_known
+from ddas_mm.errors import Count, Size, check_known
 from ddas_mm.files import write_atomically
 from ddas_mm.outcome.emit import Emitter, find_retrain_config, notes
 from ddas_mm.outcome.live import show_policy
@@ -59,10 +58,10 @@ class DDASHook(Hook):
 
     def __init__(
         self,
-        smooth: Annotated[int, Meta(ge=1)] = 1,
+        smooth: Size = 1,
         retrain: str | None = None,
         data_root: str | None = None,
-        image_interval: Annotated[int, Meta(ge=0)] = 0,
+        image_interval: Count = 0,
         emit: str = 'learned',
     ) -> None:
         check_known('DDASHook.emit', emit, EMITTED)

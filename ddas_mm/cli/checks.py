@@ -39,7 +39,7 @@ def check_config(config: Config) -> None:
         lambda: _check_launcher(config.get('launcher', 'none')),
         lambda: _check_randomness(config.get('randomness')),
         lambda: _check_work_dir(config.get('work_dir')),
-        lambda: errors.check_kind('model', config.get('model'), dict),
+        lambda: errors.check_value('model', config.get('model'), dict),
         lambda: _check_load_from(config),
         *(partial(_check_together, config, names) for names in TOGETHER),
     )
@@ -107,7 +107,7 @@ def _check_randomness(settings: Mapping[str, Any] | None) -> None:
         known = ('seed', 'deterministic', 'diff_rank_seed')
         errors.check_keys('randomness', settings, known)
         if settings.get('seed') is not None:
-            errors.check_integer('randomness.seed', settings['seed'], 0)
+            errors.check_value('randomness.seed', settings['seed'], errors.Count)
 
 
 def _check_work_dir(folder: Any) -> None:

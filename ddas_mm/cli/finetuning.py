@@ -6,10 +6,11 @@ import argparse
 import json
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from mmengine.config import Config
+from msgspec import Meta
 
 from ddas_mm.augment.candidates import CandidateOps, build_space, without_idle
 from ddas_mm.cli.jobs import again
@@ -18,7 +19,7 @@ from ddas_mm.cli.run import bare_runner
 from ddas_mm.cli.stop import stoppable
 from ddas_mm.derive.ranking import derive_finetuning
 from ddas_mm.derive.search import training_length
-from ddas_mm.errors import SearchFailed, SettingError, check_known, check_number
+from ddas_mm.errors import SearchFailed, SettingError, check_known, check_value
 from ddas_mm.files import read_json, write_atomically
 from ddas_mm.outcome import gains
 from ddas_mm.outcome.emit import AUGMENT
@@ -35,6 +36,7 @@ from ddas_mm.search.finetuning import (
     one_by_one,
 )
 
+Share = Annotated[float, Meta(gt=0, le=1)]
 FEWEST = 250  # steps unless others are asked for; 62 to 94 told less: docs/evidence.md
 APART = 1000  # seeds of two repeats: those of a loader's workers count on from them
 FINETUNE = 'steps', 'operations', 'rates', 'metric', 'repeats', 'lr_scale'  # options
@@ -103,13 +105,10 @@ def rank_by_metric(
         SettingError: If checkpoint, data or evaluation do not fit.
         SearchFailed: If a fine-tuning comes to no metric.
     """
-    check_number('--lr-scale', args.lr_scale, np.nextafter(0, 1), np.nextafter(1, 2))
-    whole, rates = (
-        build_space(search.train_cfg.space),
-        [*dict.fromkeys(args.rates or ())],
-    )
-    if not all(0 < rate <= 1 for rate in rates):
-        raise SettingError(f'--rates must be in (0, 1], but are {args.rates}')
+    check_value('--lr-scale', args.lr_scale, Share)
+    rates = list(dict.fromkeys(args.rates or ()))
+    check_value('--rates', rates, list[Share])
+    whole = build_space(search.train_cfg.space)
     names, schedule = at_rates(whole, rates) if rates else one_by_one(whole)
     config = derive_finetuning(training, schedule)
     config.randomness = {'seed': args.seed}

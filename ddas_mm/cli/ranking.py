@@ -11,12 +11,12 @@ from mmengine.model import is_model_wrapper
 
 from ddas_mm.cli.derive import is_search, refuse_search
 from ddas_mm.cli.finetuning import FINETUNE, add_finetune_arguments, rank_by_metric
-from ddas_mm.cli.parser import ToolParser, aligned, track
+from ddas_mm.cli.parser import ToolParser, aligned, at_least, track
 from ddas_mm.cli.run import add_common_arguments, bare_runner, load_config
 from ddas_mm.derive.plan import AUTO
 from ddas_mm.derive.ranking import derive_ranking
 from ddas_mm.derive.schedule import PAPER
-from ddas_mm.errors import SettingError, check_integer
+from ddas_mm.errors import SettingError
 from ddas_mm.files import write_atomically
 from ddas_mm.outcome.pictures import Examples, ImagePictures
 from ddas_mm.outcome.ranking import HEADER, Ranking, draw_ranking, space_text
@@ -54,7 +54,8 @@ def rank_augmentations() -> None:
         choices=[AUTO, *PAPER],
         help='operations, if CONFIG is a training (default: auto)',
     )
-    add('--num-images', type=int, default=256, help='of each set (default: 256)')
+    least = at_least(2)
+    add('--num-images', action=least, default=256, help='of each set (default: 256)')
     add('--seed', type=int, default=0, help='seed of all randomness (default: 0)')
     add('--emit-space', type=Path, metavar='FILE', help='the space for what may help')
     add_finetune_arguments(parser)
@@ -63,7 +64,6 @@ def rank_augmentations() -> None:
         if not args.finetune and getattr(args, name) != parser.get_default(name):
             option = f'--{name.replace("_", "-")}'
             raise SettingError(f'{option} belongs to fine-tuning; add --finetune')
-    check_integer('--num-images', args.num_images, 2)
     config = load_config(args)
     search = _search_config(config, args)
     by = rank_by_metric if args.finetune else rank_by_losses

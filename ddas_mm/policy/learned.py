@@ -9,12 +9,11 @@ from msgspec import Meta
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ddas_mm.errors import SettingError, check_arguments
+from ddas_mm.errors import Rate, SettingError, check_arguments
 from ddas_mm.policy.estimator import mixture_weights, policy_loss, sequence_probs
 
 EPSILON = 1e-8
 Inside = Annotated[float, Meta(gt=0, lt=1)]
-Rate = Annotated[float, Meta(ge=0, le=1e9)]  # finite
 Beta = Annotated[float, Meta(ge=0, lt=1)]
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from ddas_mm.errors import SettingError, check_integer
+from ddas_mm.errors import SettingError, Size, check_value
 
 Candidate = tuple[str, float | None]
 
@@ -42,7 +42,7 @@ class SearchSpace:
             raise SettingError(
                 f'space names the candidate {candidate_label(twice[0])!r} twice'
             )
-        check_integer('space.depth (N_o)', self.depth, 1)
+        check_value('space.depth (N_o)', self.depth, Size)
 
     @property
     def labels(self) -> list[str]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ddas_mm.augment.candidates import CandidateOps
 from ddas_mm.config import type_name
-from ddas_mm.errors import SettingError, check_number
+from ddas_mm.errors import Rate, SettingError, check_value
 from ddas_mm.ops import erasing_candidates
 from ddas_mm.policy import SearchSpace
 from ddas_mm.policy.space import candidate_label
@@ -109,7 +109,7 @@ def check_optimizer(optim_wrapper: Any) -> None:
         for name, wanted in RULES[type(optimizer)].demands.items():
             _demand(f'optimizer.{name}', group.get(name, wanted), wanted)
         for name in ('lr', 'momentum', 'weight_decay'):
-            check_number(f'optim_wrapper.optimizer.{name}', group.get(name, 0))
+            check_value(f'optim_wrapper.optimizer.{name}', group.get(name, 0), Rate)
 
 
 def _demand(setting: str, value: Any, wanted: Any) -> None:

@@ -87,7 +87,7 @@ def build_dataset(config: Any, name: str) -> Any:
     Raises:
         SettingError: If files are missing, or no image is left.
     """
-    errors.check_kind(name, config, dict)
+    errors.check_value(name, config, dict)
     try:
         dataset = DATASETS.build(copy.deepcopy(config))
         if hasattr(dataset, 'full_init'):
@@ -166,9 +166,9 @@ def check_loader(name: str, config: Any, needed: Sequence[str] = ()) -> None:
     """
     known = {*MM_SETTINGS, *inspect.signature(DataLoader).parameters}
     errors.check_keys(name, config, sorted(known))
-    for key, least in (('batch_size', 1), ('num_workers', 0)):
+    for key, kind in (('batch_size', errors.Size), ('num_workers', errors.Count)):
         if key in config or key in needed:
-            errors.check_integer(f'{name}.{key}', config.get(key), least)
+            errors.check_value(f'{name}.{key}', config.get(key), kind)
 
 
 def build_view_loader(

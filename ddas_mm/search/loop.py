@@ -10,13 +10,13 @@ import torch
 from mmengine.hooks import LoggerHook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
-from msgspec import Meta
 from torch import Tensor
 
 from ddas_mm.augment.candidates import CandidateOps, build_space, without_idle
+from ddas_mm.errors import Count, Rate, Size
 from ddas_mm.policy import Effects, PolicyParams, estimate_effects
 from ddas_mm.policy.budget import Budget
-from ddas_mm.policy.learned import Beta, Inside, Rate
+from ddas_mm.policy.learned import Beta, Inside
 from ddas_mm.randomness import seed_step, shared_seed
 from ddas_mm.registry import LOOPS
 from ddas_mm.search import checks, data
@@ -24,7 +24,7 @@ from ddas_mm.search.contents import describe
 from ddas_mm.search.gradients import ViewGradients, compile_parts, weights_last
 from ddas_mm.search.log import StepLog, StepRecord, log_steps, take_over_log
 from ddas_mm.search.original import check_val_batches, drop_batch_augments
-from ddas_mm.search.splits import Size, check_proxy
+from ddas_mm.search.splits import check_proxy
 from ddas_mm.search.update import base_rate
 from ddas_mm.search.views import ViewDataset
 
@@ -99,7 +99,7 @@ class DDASLoop(EpochBasedTrainLoop):
         betas: tuple[Beta, Beta] = (0.5, 0.999),
         policy_follows_lr: bool = True,
         paired: bool = False,
-        max_skipped: Annotated[int, Meta(ge=0)] = 50,
+        max_skipped: Count = 50,
         amp: bool = False,
         channels_last: bool = True,
         compile: bool = False,

@@ -12,12 +12,11 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
-from ddas_mm.errors import SettingError, check_keys, typed
+from ddas_mm.errors import Count, SettingError, Size, check_keys, typed
 from ddas_mm.files import read_json, write_atomically
 
 PER_CLASS = ('num_classes', 'train_per_class', 'val_per_class')
 VAL_DATASET = 'train_cfg.policy_dataloader.dataset'
-Size = Annotated[int, Meta(ge=1)]
 
 
 class Proxy(Struct, kw_only=True):
@@ -28,7 +27,7 @@ class Proxy(Struct, kw_only=True):
     num_classes: Size | None = None
     train_per_class: Size | None = None
     val_per_class: Size | None = None
-    seed: Annotated[int, Meta(ge=0)] = 0
+    seed: Count = 0
     split_file: Any = None
 
 
@@ -242,7 +241,7 @@ class Part(Struct):
     """Which images of a data set are one part of a split."""
 
     size: int  # of the data set
-    indices: Annotated[list[Annotated[int, Meta(ge=0)]], Meta(min_length=1)]
+    indices: Annotated[list[Count], Meta(min_length=1)]
     digest: str = ''
 
 

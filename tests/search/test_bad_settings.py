@@ -130,8 +130,16 @@ WRONG = [
     (PROXY, {'split_file': 'no/split.json'}, "split_file 'no/split.json' cannot be"),
     (PROXY, {'num_classes': 2}, 'train_cfg.proxy needs .* together'),
     (f'{LOADER}.dataset.size', 0, 'train_dataloader.dataset holds no image'),
-    (f'{LOADER}.dataset', REMOVED, 'train_dataloader.dataset must be a dict'),
-    (f'{LOADER}.dataset', 'coco', "train_dataloader.dataset must be a dict.*'coco'"),
+    (
+        f'{LOADER}.dataset',
+        REMOVED,
+        'train_dataloader.dataset must be dict, but is None',
+    ),
+    (
+        f'{LOADER}.dataset',
+        'coco',
+        "train_dataloader.dataset must be dict, but is 'coco'",
+    ),
     (f'{VAL}.dataset', {'size': 20}, 'overlaps S_train'),
     (f'{VAL}.dataset', {'size': 0, 'seed': 7}, 'policy_dataloader.dataset holds no'),
     # data loaders

@@ -60,7 +60,7 @@ MENDABLE = {
         {OPTIM: None},
         'optim_wrapper must be set beside train_data',
     ),
-    'no model': ({'model': None}, 'model must be a dict, but is None'),
+    'no model': ({'model': None}, 'model must be dict, but is None'),
     'scope': (
         {'default_scope': 'nosuch', 'model.type': 'Net'},
         "Net cannot be built .*: the package 'nosuch' is not installed",

@@ -110,7 +110,7 @@ def test_wrong_arguments_of_a_search_are_told(search, monkeypatch, capsys):
     net = str(search.parent / 'net.pth')
     assert 'is a search config already' in said(net, '--space', 'coco')
     assert "checkpoint 'none.pth' does not exist" in said('none.pth')
-    assert '--num-images must be an integer' in said(net, '--num-images', '1')
+    assert '--num-images must be at least 2, but is 1' in said(net, '--num-images', '1')
     weights = toy.ToyModel().state_dict()
     for changes, expected in (
         (dict(more=torch.zeros(1)), 'unexpected key in source state_dict: more'),
@@ -278,7 +278,7 @@ def test_wrong_arguments_of_fine_tuning_are_told(search, tmp_path, monkeypatch, 
     assert "did you mean 'Invert'?" in said(
         path, '--finetune', '--operations', 'Rotate', 'Inverse'
     )
-    assert '--rates must be in (0, 1], but are [0.5, 1.5]' in said(
+    assert '--rates[1] must be float <= 1.0, but is 1.5' in said(
         path, '--finetune', '--rates', '0.5', '1.5'
     )
     assert '--lr-scale must be' in said(path, '--finetune', '--lr-scale', '0')
