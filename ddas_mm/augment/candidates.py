@@ -49,14 +49,14 @@ def build_space(config: Any, name: str = 'train_cfg.space') -> SearchSpace:
         check_keys(f'{name}.constants', constants, CONSTANT_DEFAULTS[table])
     try:
         candidates = ops.expand_candidates(table, settings['ops'], settings['levels'])
-        resolved = resolve_constants(table, **constants)
+        resolved = resolve_constants(table, **constants).to_dict()
+        without = settings['without']
+        for label in without:
+            check_known('without', label, map(candidate_label, candidates))
+        kept = tuple(c for c in candidates if candidate_label(c) not in without)
+        return SearchSpace(table, kept, settings['depth'], resolved)
     except (TypeError, ValueError) as error:
         raise SettingError(f'{name}: {error}') from None
-    without = settings['without']
-    for label in without:
-        check_known(f'{name}.without', label, map(candidate_label, candidates))
-    kept = tuple(c for c in candidates if candidate_label(c) not in without)
-    return SearchSpace(table, kept, settings['depth'], resolved.to_dict())
 
 
 def without_idle(

@@ -56,18 +56,17 @@ def expand_candidates(
 
     Args:
         table: Name of the operation table.
-        ops: Operation names, each once.
+        ops: Operation names.
         levels: Levels of the operations that take one; others appear once with None.
 
     Returns:
         Candidates in the order of ``ops``, then of ``levels``.
 
     Raises:
-        ValueError: A setting is empty, has duplicates or an unusable value.
+        ValueError: A setting has an unusable value. (A space refuses to have no
+            candidate, or one twice.)
     """
     _check_collection('ops', ops)
-    if not ops:
-        raise ValueError('ops must name at least one operation, but got none')
     specs = [get_op(table, name) for name in ops]
     _check_collection('levels', levels)
     for level in levels:
@@ -116,6 +115,3 @@ def erasing_candidates(
 def _check_collection(setting: str, values: Sequence[Any]) -> None:
     if isinstance(values, (str, bytes)) or not hasattr(values, '__iter__'):
         raise ValueError(f'{setting} must be a list, but got {values!r}')
-    repeated = sorted({str(value) for value in values if list(values).count(value) > 1})
-    if repeated:
-        raise ValueError(f'{setting} must not repeat values, but got {repeated} twice')

@@ -36,13 +36,13 @@ class SearchSpace:
 
     def __post_init__(self) -> None:
         if not self.candidates:
-            raise SettingError('space has no candidate operation; name at least one')
+            raise SettingError('there is no candidate operation; name at least one')
         if len(set(self.candidates)) != len(self.candidates):
             twice = [c for c in self.candidates if self.candidates.count(c) > 1]
             raise SettingError(
-                f'space names the candidate {candidate_label(twice[0])!r} twice'
+                f'the candidate {candidate_label(twice[0])!r} is named twice'
             )
-        check_value('space.depth (N_o)', self.depth, Size)
+        check_value('depth (N_o)', self.depth, Size)
 
     @property
     def labels(self) -> list[str]:

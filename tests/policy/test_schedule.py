@@ -176,7 +176,10 @@ DAMAGE = {
     'level': (edited('candidates', 0, 1, value='6'), r"candidates\[0\].*but is '6'"),
     'level < 0': (edited('candidates', 0, 1, value=-1), r'candidates\[0\].*but is -1'),
     'level nan': (edited('candidates', 0, 1, value=NAN), r'candidates\[0\].*nan'),
-    'twice': (edited('candidates', 0, value=['Equalize', None]), "'Equalize' twice"),
+    'twice': (
+        edited('candidates', 0, value=['Equalize', None]),
+        "'Equalize' is named twice",
+    ),
     'K': (
         edited('candidates', value=[['Equalize', None]]),
         r'op_probs\[0\] has 2.*1 can',

@@ -103,7 +103,7 @@ WRONG = [
     (f'{SPACE}.depth', '2', r"depth \(N_o\).*but is '2'"),
     (f'{SPACE}.table', 'audio', "train_cfg.space.*'audio'"),
     (f'{SPACE}.table', 5, 'train_cfg.space.*5'),
-    (f'{SPACE}.ops', [], 'train_cfg.space.*ops'),
+    (f'{SPACE}.ops', [], 'train_cfg.space: there is no candidate operation'),
     (f'{SPACE}.ops', 'Invert', "train_cfg.space.*ops must be a list.*'Invert'"),
     (f'{SPACE}.ops', ['Invert', 'Blurr'], "train_cfg.space.*'Blurr'"),
     (f'{SPACE}.ops', ['Invert', 'Invert'], 'train_cfg.space.*Invert'),
