@@ -1,16 +1,16 @@
 """Policies that are not searched: AutoAugment and its like as transforms."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import avoid_cache_randomness
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from ddas_mm.augment.candidates import CandidateOps
-from ddas_mm.errors import SettingError, check_known, typed
+from ddas_mm.errors import SettingError, check_known
 from ddas_mm.ops import ZOPH_POLICIES, OpSpec, PerBox, get_op
 from ddas_mm.policy import SearchSpace
 from ddas_mm.registry import TRANSFORMS
@@ -46,7 +46,7 @@ class SubPolicyAugment(BaseTransform):
 
     def __init__(
         self,
-        policies: str | Sequence[Sequence[Sequence[Any]]] = 'v0',
+        policies: str | Some[Some[tuple[str, Probability, float | None]]] = 'v0',
         table: str = 'detection',
         constants: Mapping[str, Any] | None = None,
     ) -> None:
@@ -77,22 +77,11 @@ class SubPolicyAugment(BaseTransform):
         return f'{type(self).__name__}({len(self.policies)} sub-policies)'
 
 
-class SubPolicies(Struct):
-    """A list of sub-policies, each of (operation, probability, level)."""
-
-    policies: Some[Some[tuple[str, Probability, float | None]]]
-
-
 def _checked(policies: Any, table: str) -> list[list[Step]]:
     if isinstance(policies, str):
-        if policies not in ZOPH_POLICIES:
-            raise SettingError(
-                f'policies {policies!r} is not known; it may be '
-                f'{", ".join(ZOPH_POLICIES)} or a list of sub-policies'
-            )
+        check_known('policies, if no list,', policies, ZOPH_POLICIES)
         policies = ZOPH_POLICIES[policies]
-    given = typed({'policies': policies}, SubPolicies, '', '')
-    steps = [[(get_op(table, name), p, v) for name, p, v in s] for s in given.policies]
+    steps = [[(get_op(table, name), p, v) for name, p, v in s] for s in policies]
     # Zoph et al. give every operation a level, needed or not.
     return [[(o, p, v if o.takes_level else None) for o, p, v in s] for s in steps]
 

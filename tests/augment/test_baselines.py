@@ -94,7 +94,7 @@ def test_operations_on_boxes_hand_their_probability_on_to_each_box():
 @pytest.mark.parametrize(
     ('policies', 'message'),
     [
-        ('v9', r"'v9' is not known; it may be v0, v1, v2, v3"),
+        ('v9', "policies, if no list, must be one of v0, v1, v2, v3, but is 'v9'"),
         ([], r'policies must be list of length >= 1, but is \[\]'),
         ([[]], r'policies\[0\] must be list of length >= 1'),
         (
