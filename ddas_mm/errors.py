@@ -5,7 +5,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -180,10 +180,13 @@ def check_arguments(
     Raises:
         SettingError: With a line for each value that does not fit.
     """
-    parameters, checks = inspect.signature(function).parameters, []
-    for name, hint in get_type_hints(function, include_extras=True).items():
-        if name in given and given[name] is not parameters[name].default:
-            found, value = getattr(hint, '__metadata__', ()), given[name]
+    checks: list[Callable[[], Any]] = []
+    # not by get_type_hints, which makes the default None part of a type on Python 3.10
+    parameters = inspect.signature(function, eval_str=True).parameters
+    for name, parameter in parameters.items():
+        value, hint = given.get(name, parameter.default), parameter.annotation
+        if value is not parameter.default and hint is not parameter.empty:
+            found = getattr(hint, '__metadata__', ())
             own = [partial(check, value) for check in found if callable(check)]
             checks += own or [partial(check_value, f'{place}.{name}', value, hint)]
     check_all(*checks)

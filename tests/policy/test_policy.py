@@ -134,3 +134,7 @@ def test_sampling_is_uniform_and_repeatable():
 def test_setting_out_of_range_is_named(setting, value):
     with pytest.raises(SettingError, match=f'{setting}.*{value}'):
         PolicyParams(3, **{setting: value})
+
+
+def test_rates_may_be_numbers_of_numpy():
+    assert PolicyParams(3, op_lr=np.float64(0.1)).op_optimizer.lr == 0.1
