@@ -103,6 +103,9 @@ def new_camera(results: list[Result], picture: Path) -> str:
         trainings, lambda r: (r['tags']['method'], r['tags'].get('images'))
     )
     sizes = sorted({images for _, images in groups if images})
+    for size in sizes:
+        if size >= 200:  # a quarter of all is what they are, each listed once
+            groups['trained on them, often', size] = groups['trained on them', size]
     head = ['labelled images', 'policy', 'trained on them', 'trained on them, often']
     head.append('both')
     rows = [[*head, 'policy minus trained on them, often']]
@@ -114,7 +117,8 @@ def new_camera(results: list[Result], picture: Path) -> str:
         gain = interval(list(gains.values()), 3, '+') if gains else ''
         rows.append([str(size), *cells, gain])
     if len(sizes) > 1:
-        _draw_cameras(groups, head[1:], sizes, neither, picture)
+        drawn = [method for method in head[1:] if method != 'trained on them']
+        _draw_cameras(groups, drawn, sizes, neither, picture)
     seeds = interval(neither, 3) if neither else 'not run'
     return f'{table(rows)}\nNeither: {seeds}.\n\n' + searches(results) + cost(results)
 
@@ -286,14 +290,9 @@ def rates(results: list[Result], folder: Path) -> str:
         ]
         for name, runs in (('fine-tuning', tried), ('training', whole)):
             values = [by_seed(found, metric) for found in runs]
-            cells = (
-                interval(list(differences(each, values[0]).values()), digits, '+')
-                for each in values[1:]
-                if each
-            )
+            gains = (list(differences(v, values[0]).values()) for v in values[1:])
+            cells = (interval(gain, digits, '+') if gain else '' for gain in gains)
             rows.append([data, f'{metric}, {name}', *cells])
-    width = len(rows[0])
-    rows = [row + [''] * (width - len(row)) for row in rows]
     return f'{table(rows)}\n{cost(results)}'
 
 
