@@ -33,7 +33,7 @@ def pytest_collection_finish():
 @pytest.fixture(autouse=True)
 def unformatted(monkeypatch):
     """Write configs as they are: MMEngine formats a run's five times, with yapf."""
-    monkeypatch.setattr(yapf_api, 'FormatCode', lambda text, **_: (text, True))
+    monkeypatch.setattr(yapf_api, 'FormatCode', lambda text, **_: (f'{text}\n', True))
 
 
 @pytest.fixture(autouse=True)
