@@ -144,7 +144,7 @@ def _draw_cameras(
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.set_xlabel('labelled images of the new camera (S_val)')
     axes.set_ylabel('mAP on its test images')
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc='center right')
     figure.savefig(picture)
 
 
