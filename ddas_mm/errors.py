@@ -3,6 +3,7 @@
 import difflib
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, TypeVar
@@ -14,11 +15,12 @@ T = TypeVar('T')
 # Numbers of many settings.
 Count = Annotated[int, Meta(ge=0)]
 Size = Annotated[int, Meta(ge=1)]
-Rate = Annotated[float, Meta(ge=0, le=1e9)]  # finite
+Rate = Annotated[float, Meta(ge=0, le=sys.float_info.max)]
 # msgspec speaks of JSON's types, our users of Python's.
 JSON_WORDS = (
     ('Expected', 'must be'),
     (', got .*', ''),
+    (f'float <= {sys.float_info.max}'.replace('+', r'\+'), 'finite'),
     ('null', 'None'),
     ('object', 'dict'),
     ('array', 'list'),

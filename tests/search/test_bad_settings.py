@@ -88,7 +88,7 @@ WRONG = [
     (f'{LOOP}.op_lr', -1, 'train_cfg.op_lr.*but is -1'),
     (f'{LOOP}.op_lr', NAN, 'op_lr.*but is nan'),
     (f'{LOOP}.op_lr', '1e-3', "op_lr.*but is '1e-3'"),
-    (f'{LOOP}.total_lr', INF, 'total_lr.*but is inf'),
+    (f'{LOOP}.total_lr', INF, 'train_cfg.total_lr must be finite, but is inf'),
     (f'{LOOP}.betas', 0.5, 'train_cfg.betas must be list, but is 0.5'),
     (f'{LOOP}.betas', (0.5,), r'train_cfg.betas must be list of length 2, .*\(0.5,\)'),
     (f'{LOOP}.betas', (0.5, 1.0), r'train_cfg.betas\[1\] must be float < 1.0'),
