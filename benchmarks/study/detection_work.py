@@ -12,7 +12,7 @@ from jobs import Job
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
-from mmengine.runner import Runner
+from mmengine.runner import Runner, TestLoop
 
 from ddas_mm.config import set_data_root
 
@@ -22,6 +22,7 @@ CONFIGS = {
     'digits_search': DIGITS / 'ddas_retinanet_r18_digits.py',
     'digits_train': DIGITS / 'retrain/retinanet_r18_digits.py',
     'cells_search': STUDY / 'cells_search.py',
+    'cells_rank': STUDY / 'cells_search.py',
     'cells_train': STUDY / 'cells.py',
 }
 NUM_TRAIN = 205  # images of blood cells to train on
@@ -40,7 +41,8 @@ def config(job: Job, folders: dict[str, Path], augment: Any) -> Config:
 
     Args:
         job: The job.
-        folders: ``digits`` or ``cells`` holds the data.
+        folders: ``digits`` or ``cells`` holds the data, or ``cameras`` a folder of
+            them for each.
         augment: Turns a job's policy into the steps of a pipeline.
     """
     setup = job.setup
@@ -50,11 +52,12 @@ def config(job: Job, folders: dict[str, Path], augment: Any) -> Config:
     if data == 'cells':
         train = drawn(job.seed, NUM_TRAIN, setup['images'])
         config.train_dataloader.dataset.indices = train
-    if task == 'search':
-        _searching(config, setup, val)
-    else:
+    if task == 'train':
         _training(config, setup, augment(setup['policy'], folders), val)
-    set_data_root(config, str(folders[data]))
+    else:
+        _searching(config, setup, val)
+    root = folders['cameras'] / setup['camera'] if 'camera' in setup else folders[data]
+    set_data_root(config, str(root))
     return config
 
 
@@ -135,12 +138,26 @@ def _measure_on_val(loader: Any, evaluator: Any) -> None:
     evaluator.ann_file = f'{loader.dataset.data_root}{loader.dataset.ann_file}'
 
 
-def evaluate(runner: Runner, _job: Job, _folders: dict[str, Path]) -> dict[str, Any]:
-    """Return mAP, of each class too where the evaluator tells, and the curve."""
+def _mean_ap(metrics: dict[str, float]) -> dict[str, float]:
+    # without any detection there are no figures
+    return {name: metrics.get(f'coco/bbox_{name}', 0.0) for name in ('mAP', 'mAP_50')}
+
+
+def evaluate(runner: Runner, job: Job, folders: dict[str, Path]) -> dict[str, Any]:
+    """Return mAP, of each class too where the evaluator tells, and the curve.
+
+    Of a job with several cameras these are lists of mAP alone.
+    """
+    if isinstance(job.setup.get('test'), list):
+        config = copy.deepcopy(runner.cfg)
+        each = []
+        for camera in job.setup['test']:
+            set_data_root(config, str(folders['cameras'] / camera))
+            loop = TestLoop(runner, config.test_dataloader, config.test_evaluator)
+            each.append(_mean_ap(loop.run()))
+        return {name: [found[name] for found in each] for name in each[0]}
     metrics = runner.test()
-    found: dict[str, Any] = {  # without any detection there are no figures
-        name: metrics.get(f'coco/bbox_{name}', 0.0) for name in ('mAP', 'mAP_50')
-    }
+    found: dict[str, Any] = _mean_ap(metrics)
     ending = '_precision'
     per_class = {
         name.removeprefix('coco/').removesuffix(ending): value

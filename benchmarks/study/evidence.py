@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tools/analysis_too
 
 import numpy as np
 from compare import differences
-from jobs import PARTS, RATES, SHIFTS
+from jobs import CAMERAS, PARTS, RATES, SHIFTS
 from rankings import ranking
 from summaries import (
     Result,
@@ -37,6 +37,10 @@ from summaries import (
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERY = 'uniform, every image'
+BENCHES = {  # part: its shifts, digits behind the point, metrics
+    'C': (SHIFTS, 1, ('accuracy', 'loss')),
+    'CD': (CAMERAS, 3, ('mAP', 'mAP_50')),
+}
 
 
 def load(folder: Path, part: str) -> list[Result]:
@@ -53,10 +57,11 @@ def load(folder: Path, part: str) -> list[Result]:
 def _by_shift(result: Result) -> list[Result]:
     if result['tags'].get('shift') != 'all':
         return [result]
-    found = zip(SHIFTS, result['accuracy'], result['loss'], strict=True)
+    bench, _, metrics = BENCHES[result['part']]
     return [
-        {**result, 'tags': {**result['tags'], 'shift': s}, 'accuracy': a, 'loss': b}
-        for s, a, b in found
+        {**result, 'tags': {**result['tags'], 'shift': shift}}
+        | {metric: result[metric][place] for metric in metrics}
+        for place, shift in enumerate(bench)
     ]
 
 
@@ -149,12 +154,13 @@ def _draw_cameras(
 
 
 def shift_bench(results: list[Result], picture: Path) -> str:
-    """Part C: a table of methods and shifts, and differences over the shifts."""
-    trainings = [r for r in results if r['kind'] == 'train']
+    """Parts C and CD: methods and shifts, and differences over the shifts."""
+    bench, digits, (metric, _) = BENCHES[results[0]['part']]
+    trainings = [r for r in results if r['kind'].endswith('train')]
     groups = grouped(trainings, lambda r: (r['tags']['images'], r['tags']['method']))
     found = {
         column: {
-            shift: float(np.mean(list(by_seed(runs, 'accuracy').values())))
+            shift: float(np.mean(list(by_seed(runs, metric).values())))
             for shift, runs in grouped(group, lambda r: r['tags']['shift']).items()
         }
         for column, group in groups.items()
@@ -164,12 +170,12 @@ def shift_bench(results: list[Result], picture: Path) -> str:
         for images, method in found
     }
     searched = [set(v) for (images, _), v in found.items() if images]
-    there = [shift for shift in SHIFTS if any(shift in each for each in searched)]
+    there = [shift for shift in bench if any(shift in each for each in searched)]
     rows = [['method', *there, 'mean']]
     for column, values in found.items():
-        cells = [f'{values[s]:.1f}' if s in values else '' for s in there]
+        cells = [f'{values[s]:.{digits}f}' if s in values else '' for s in there]
         whole = values.keys() >= set(there)
-        mean = f'{np.mean([values[s] for s in there]):.1f}' if whole else ''
+        mean = f'{np.mean([values[s] for s in there]):.{digits}f}' if whole else ''
         rows.append([names[column], *cells, mean])
     gains = [['difference', *there, 'mean of the shifts']]
     for images in sorted({images for images, _ in found} - {0}):
@@ -181,15 +187,15 @@ def shift_bench(results: list[Result], picture: Path) -> str:
                 both = found[ours].keys() & found[other].keys()
                 each = {s: found[ours][s] - found[other][s] for s in there if s in both}
                 name = f'{names[ours]} minus {names[other]}'
-                cells = [f'{each[s]:+.1f}' if s in each else '' for s in there]
-                gains.append([name, *cells, interval(list(each.values()), 1, '+')])
+                cells = [f'{each[s]:+.{digits}f}' if s in each else '' for s in there]
+                gains.append([name, *cells, interval(list(each.values()), digits, '+')])
     figure, axes = new_figure(9, 4.4)
     for column, values in found.items():
         style = '-' if 'DDAS' in column[1] else ':'
         numbers = [values.get(shift, np.nan) for shift in there]
         axes.plot(numbers, style, marker='o', markersize=3, label=names[column])
     axes.set_xticks(range(len(there)), there, rotation=20)
-    axes.set_ylabel('accuracy on shifted test images, %')
+    axes.set_ylabel(f'{metric} on shifted test images')
     figure.legend(frameon=False, fontsize=7, loc='outside right upper')
     figure.savefig(picture)
     seeds = len({r['seed'] for r in trainings})
@@ -303,6 +309,8 @@ REPORTS = {
     'C': shift_bench,
     'D1': ranking,
     'D2': ranking,
+    'D3': ranking,
+    'CD': shift_bench,
     'A': paper_search,
     'E': real_cells,
     'R': rates,

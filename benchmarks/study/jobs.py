@@ -22,6 +22,14 @@ SHIFTS = {  # name -> the candidate that undoes it, as nearly as one does
     'tilted': ('Rotate', 6),
     'mirror': ('FlipLR', None),
 }
+CAMERAS = {  # of the digits: as SHIFTS, of dataset_converters/digits.py
+    'dark': ('Brightness', 2),
+    'upside-down': ('FlipUD_BBox', None),
+    'blurred': ('Sharpness', 2),
+    'mirrored': ('FlipLR_BBox', None),
+    'low-contrast': ('Contrast', 2),
+    'sideways': ('Rotate90_BBox', None),
+}
 ALL_OPS = (
     *('AutoContrast', 'Equalize', 'Invert', 'Blur', 'Smooth', 'FlipLR', 'FlipUD'),
     *('Rotate90', 'Rotate', 'ShearX', 'ShearY', 'TranslateX', 'TranslateY'),
@@ -39,8 +47,8 @@ class Job:
     Attributes:
         name: Its key in the results.
         part: The file of its result.
-        kind: ``search``, ``train`` or ``rank``; of detection ``digits_search``,
-            ``digits_train``, ``cells_search``, ``cells_train``.
+        kind: ``search``, ``train`` or ``rank``; of detection with ``digits_`` or
+            ``cells_`` before it.
         seed: Seed of all its randomness.
         tags: What a table groups it by.
         setup: What it is done with; see ``work.py`` and ``detection_work.py``.
@@ -357,6 +365,50 @@ def new_camera(scale: float) -> Iterator[Job]:
                 )
 
 
+def cameras(scale: float) -> Iterator[Job]:
+    """Part CD: as part C on digits, other ones than those of part S."""
+    steps = int(2250 * scale)
+    space = {
+        'table': 'detection',
+        'ops': (
+            *('Identity', 'Rotate90_BBox', 'FlipLR_BBox', 'FlipUD_BBox', 'Rotate_BBox'),
+            *('ShearX_BBox', 'ShearY_BBox', 'TranslateX_BBox', 'TranslateY_BBox'),
+            *('AutoContrast', 'Equalize', 'Invert', 'Posterize', 'Solarize', 'Color'),
+            *('Contrast', 'Brightness', 'Sharpness'),
+        ),
+        'levels': (2, 6),
+        'depth': 1,
+        'constants': {'translate_const': 40},  # pixels, of images of 128 x 128
+    }
+    for seed in range(3):
+        for method, policy in {'none': None, 'uniform': uniform(0.75, **space)}.items():
+            # one network, tested by all cameras; training images are the same ones
+            setup = {'camera': 'sideways', 'steps': steps, 'policy': policy}
+            setup['test'] = list(CAMERAS)
+            tags = {'shift': 'all', 'method': method, 'images': 0}
+            yield _job('CD', 'digits_train', seed, (), setup, **tags)
+        for camera, (op, level) in CAMERAS.items():
+            common = {'camera': camera, 'images': 24, 'steps': steps}
+            tags = {'shift': camera, 'images': 24}
+            setup = {**common, 'steps': 400, 'space': space}
+            search = _job(
+                'CD', 'digits_search', seed, (), setup, method='search', **tags
+            )
+            yield search
+            levels = () if level is None else (level,)
+            alone = uniform(0.75, **{**space, 'ops': (op,), 'levels': levels})
+            for method, needs, policy, times in (
+                ('DDAS learned', [search.name], found(search.name), 0),
+                ('trained on them', (), None, 8),  # a quarter of all
+                ('planted alone', (), alone, 0),
+            ):
+                setup = {**common, 'policy': policy, 'times': times}
+                each = {**tags, 'method': method}
+                if method == 'planted alone':
+                    each['images'] = 0
+                yield _job('CD', 'digits_train', seed, needs, setup, **each)
+
+
 # Zoph et al.'s are for 640 x 480 pixels, images here have a quarter of the width
 LENGTHS = {'translate_const': 62, 'translate_bbox_const': 30}
 LENGTHS |= {'cutout_const': 25, 'cutout_bbox_const': 12}
@@ -444,6 +496,50 @@ def rates(scale: float) -> Iterator[Job]:
             yield _job('R', 'train', seed, [start.name], tuning, **tags)
 
 
+CELLS_OPS = (
+    *('AutoContrast', 'Equalize', 'Posterize', 'Solarize', 'SolarizeAdd', 'Color'),
+    *('Contrast', 'Brightness', 'Sharpness', 'Cutout', 'Invert', 'Rotate_BBox'),
+    *('ShearX_BBox', 'ShearY_BBox', 'TranslateX_BBox', 'TranslateY_BBox'),
+    *('FlipUD_BBox', 'Rotate90_BBox'),
+)
+
+
+def cells_ranking(scale: float) -> Iterator[Job]:
+    """Part D3: as part D on blood cells, 40 of them and a detector.
+
+    The truth starts where the trainings of part E do; the instruments start from the
+    checkpoint of part R, as long as such a training as a whole.
+    """
+    space = {**CELLS, 'table': 'detection', 'ops': CELLS_OPS, 'depth': 1}
+    del space['name']
+
+    def training(seed: int, needs: Any, what: str, op: str | None, **setup: Any) -> Job:
+        policy = op and uniform(0.5, **{**space, 'ops': (op,)})
+        setup = {'images': 40, 'policy': policy, **setup}
+        setup['steps'] = int(setup['steps'] * scale)
+        tags = {'what': what, 'op': op or 'none'}
+        return _job('D3', 'cells_train', seed, needs, setup, **tags)
+
+    for seed in range(3):
+        saved = {'save': True, 'test': 'val'}
+        start = training(seed, (), 'start', None, steps=200, **saved)
+        yield start
+        for op in (None, *CELLS_OPS):
+            load = {'steps': 500, 'load': start.name}
+            yield training(seed, [start.name], 'truth', op, **load)
+        whole = training(seed, (), 'checkpoint', None, steps=700, finish=True, **saved)
+        yield whole
+        # short ones together take as long as one training
+        for what, steps in {'fine-tuning': 250, 'fine-tuning, short': 35}.items():
+            for op in (None, *CELLS_OPS):
+                tuning = {'steps': steps, 'load': whole.name, 'lr': 0.0002}
+                yield training(seed, [whole.name], what, op, test='val', **tuning)
+        searching = {'images': 40, 'steps': 150, 'load': whole.name, 'space': space}
+        for kind, what in (('search', 'search warm'), ('rank', 'batch')):
+            needs = [whole.name]
+            yield _job('D3', f'cells_{kind}', seed, needs, searching, what=what)
+
+
 PARTS = {
     'S': new_camera,
     'A': paper_search,
@@ -451,8 +547,10 @@ PARTS = {
     'B1000': lambda scale: in_domain(scale, 1000, 'B1000'),
     'T': tried,
     'C': shift_bench,
+    'CD': cameras,
     'D1': lambda scale: ranking(scale, 'D1'),
     'D2': lambda scale: ranking(scale, 'D2'),
+    'D3': cells_ranking,
     'E': real_cells,
     'R': rates,
 }

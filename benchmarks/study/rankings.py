@@ -12,6 +12,8 @@ from compare import differences
 from scipy import stats
 from summaries import Result, by_seed, cost, grouped, interval, new_figure, table
 
+METRICS = {'loss': -1, 'accuracy': 1, 'mAP': 1}  # name: is more of it better?
+PLACES = {'loss': 2, 'accuracy': 1, 'mAP': 1}  # behind the point
 FIRST = 4  # operations of a ranking that somebody would take
 
 
@@ -31,8 +33,10 @@ def instruments(results: list[Result]) -> dict[str, dict[str, list[float]]]:
         found_by = {r['tags']['op']: r for r in runs}
         plain = found_by.pop('none', None)
         for op, r in found_by.items() if plain else ():
-            add(f'{what}, loss on S_val', op, plain['loss'] - r['loss'])
-            add(f'{what}, accuracy on S_val', op, r['accuracy'] - plain['accuracy'])
+            for metric, sign in METRICS.items():
+                if metric in r:
+                    gain = sign * (r[metric] - plain[metric])
+                    add(f'{what}, {metric} on S_val', op, gain)
     for r in results:
         what = r['tags']['what']
         if r['kind'] == 'search':
@@ -79,14 +83,17 @@ def _between(rho: float, low: float, high: float) -> str:
 
 
 def ranking(results: list[Result], picture: Path) -> str:
-    """Part D: rank correlations with the real gain, in accuracy and in loss."""
+    """Part D: rank correlations with the real gain, in accuracy and loss or in mAP."""
+    results = [r | {'mAP': 100 * r['mAP']} if 'mAP' in r else r for r in results]
     truth = [r for r in results if r['tags']['what'] == 'truth']
-    gains = {m: real_gains(truth, m, s) for m, s in {'accuracy': 1, 'loss': -1}.items()}
-    ops = list(gains['accuracy'])
+    main = 'mAP' if 'mAP' in truth[0] else 'accuracy'
+    metrics = [metric for metric in (main, 'loss') if metric in truth[0]]
+    gains = {m: real_gains(truth, m, METRICS[m]) for m in metrics}
+    ops = list(gains[main])
     means = {m: [float(np.mean(found[op])) for op in ops] for m, found in gains.items()}
     rows = [['instrument', 'runs', *(f'with the gain in {m}' for m in means)]]
     rows[0].append(f'real gain of its first {FIRST}, points')
-    real = np.array(means['accuracy'])
+    real = np.array(means[main])
     agreement = {}
     for name, said in instruments(results).items():
         if set(ops) <= said.keys():
@@ -101,10 +108,9 @@ def ranking(results: list[Result], picture: Path) -> str:
         pairs = np.array([found[op] for op in ops]).T
         rhos = [stats.spearmanr(a, b)[0] for a, b in combinations(pairs, 2)]
         agree[metric] = ', '.join(f'{rho:.2f}' for rho in rhos)
-    between = _between(*spearman(means['accuracy'], means['loss']))
     worth = ', '.join(
-        f'{ops[k]} {means["accuracy"][k]:+.1f} / {means["loss"][k]:+.2f}'
-        for k in np.argsort(means['accuracy'])[::-1]
+        f'{ops[k]} ' + ' / '.join(f'{means[m][k]:+.{PLACES[m]}f}' for m in metrics)
+        for k in np.argsort(real)[::-1]
     )
     figure, axes = new_figure(7.4, 4.4)
     for number, metric in enumerate(means):
@@ -123,21 +129,21 @@ def ranking(results: list[Result], picture: Path) -> str:
         [r for r in results if r['tags']['what'] == 'together'],
         lambda r: r['tags']['op'],
     )
-    plain = by_seed([r for r in truth if r['tags']['op'] == 'none'], 'accuracy')
+    plain = by_seed([r for r in truth if r['tags']['op'] == 'none'], main)
     drawn = ''
     for what, found in together.items():
-        gained = list(differences(by_seed(found, 'accuracy'), plain).values())
+        gained = list(differences(by_seed(found, main), plain).values())
         drawn += f' {what.capitalize()}, drawn alike on 75 % of the images: '
         drawn += f'{interval(gained, 1, "+")} points (seeds: {len(gained)}).'
     seeds = ''
     if all(agree.values()):
-        seeds = (
-            f'Seeds of the truth agree by {agree["accuracy"]} (accuracy) and '
-            f'{agree["loss"]} (loss). '
-        )
+        told = ' and '.join(f'{agreed} ({metric})' for metric, agreed in agree.items())
+        seeds = f'Seeds of the truth agree by {told}. '
+    if len(metrics) > 1:
+        seeds += f'The two truths agree by {_between(*spearman(*means.values()))}. '
     return (
-        f'{table(rows)}\n{seeds}The two truths agree by {between}. Real gains, '
-        f'points of accuracy / loss: {worth}. The best {FIRST} gain '
+        f'{table(rows)}\n{seeds}Real gains, '
+        f'points of {" / ".join(metrics)}: {worth}. The best {FIRST} gain '
         f'{np.sort(real)[-FIRST:].mean():+.1f} in the mean, all of them '
         f'{real.mean():+.1f}.{drawn}\n\n{cost(results)}'
     )

@@ -24,7 +24,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from jobs import PARTS, Job
+from jobs import CAMERAS, PARTS, Job
+
+from tools.dataset_converters import digits
+
+# other ones than the quickstart's and part S's
+DIGITS = {'version': 1, 'seed': 1, 'num_train': 600, 'num_val': 300, 'num_test': 300}
 
 
 def parse_args() -> argparse.Namespace:
@@ -203,6 +208,9 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
     folders['data'] = args.scratch / 'cifar10'
     folders |= {'digits': args.digits, 'cells': args.cells}
+    folders['cameras'] = args.scratch / 'cameras'
+    for camera in CAMERAS if any('camera' in job.setup for job in jobs) else ():
+        digits.generate(folders['cameras'] / camera, DIGITS | {'camera': camera})
     if args.cifar10:
         images.pack(args.cifar10, folders['data'])
     os.environ.update(OMP_NUM_THREADS='1', MKL_NUM_THREADS='1')

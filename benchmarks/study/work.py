@@ -257,12 +257,12 @@ def complete(config: Config, job: Job, folders: dict[str, Path]) -> None:
         config.visualizer = {'type': 'Visualizer', 'vis_backends': []}
 
 
-def ranked(config: Config) -> dict[str, Any]:
+def ranked(config: Config, num_images: int = 512) -> dict[str, Any]:
     """Return what a trained network makes of each candidate, without a search."""
     from ddas_mm.cli.ranking import rank
 
     checkpoint, config.load_from = config.load_from, None
-    ranking, _ = rank(config, checkpoint, 512)
+    ranking, _ = rank(config, checkpoint, num_images)
     found = ranking.to_dict()
     for candidate in found['candidates']:
         del candidate['losses']
@@ -328,8 +328,8 @@ def execute(job: Job, folders: dict[str, Path], loaders: int) -> dict[str, Any]:
     result = {'name': job.name, 'part': job.part, 'kind': job.kind, **asdict(job)}
     del result['setup'], result['needs']
     result['steps'] = job.setup['steps']
-    if job.kind == 'rank':
-        result |= ranked(config)
+    if job.kind.endswith('rank'):
+        result |= ranked(config, job.setup.get('few', 512))
     else:
         result |= run_config(config, job, folders, measure)
     gc.collect()

@@ -33,7 +33,8 @@ def files_of(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in paths}
 
 
-def test_quarter_turn_moves_boxes_with_their_pixels():
+@pytest.mark.parametrize('camera', ['sideways', 'upside-down', 'mirrored'])
+def test_cameras_move_boxes_with_their_pixels(camera):
     rng = np.random.default_rng(0)
     for _ in range(20):
         height, width = rng.integers(10, 40, 2)
@@ -41,9 +42,10 @@ def test_quarter_turn_moves_boxes_with_their_pixels():
         x2, y2 = rng.integers((x1 + 1, y1 + 1), (width + 1, height + 1))
         image = np.zeros((height, width, 3), np.uint8)
         image[y1:y2, x1:x2] = 255
-        turned, boxes = digits.quarter_turn(image, np.array([[x1, y1, x2, y2]]))
-        left, top, w, h = cv2.boundingRect(turned[..., 0])
-        assert turned.shape == (width, height, 3)
+        seen, boxes = digits.CAMERAS[camera](image, np.array([[x1, y1, x2, y2]]))
+        left, top, w, h = cv2.boundingRect(seen[..., 0])
+        sides = (width, height) if camera == 'sideways' else (height, width)
+        assert seen.shape == (*sides, 3)
         assert boxes.tolist() == [[left, top, left + w, top + h]]
 
 
@@ -53,6 +55,33 @@ def test_quarter_turn_is_counter_clockwise_and_takes_no_boxes():
     # The camera's top right corner becomes the top left one.
     assert turned[0, 0].tolist() == image[0, 1].tolist()
     assert boxes.shape == (0, 4)
+
+
+def test_other_cameras_see_what_they_are_called():
+    image = np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
+    seen = {
+        name: see(image, np.zeros((0, 4)))[0] for name, see in digits.CAMERAS.items()
+    }
+    assert (seen['upside-down'] == image[::-1]).all()
+    assert (seen['mirrored'] == image[:, ::-1]).all()
+    mean, spread = image.mean(), image.std()
+    assert abs(seen['dark'].mean() / mean - 0.35) < 0.01
+    assert abs(seen['low-contrast'].mean() - 127 - 0.3 * (mean - 127)) < 1
+    assert abs(seen['low-contrast'].std() / spread - 0.3) < 0.01
+    assert seen['blurred'].std() < spread / 2
+
+
+def test_the_other_camera_sees_what_is_not_for_training(made, tmp_path):
+    digits.generate(
+        tmp_path / 'dark', {'version': 1, 'seed': 0, 'camera': 'dark', **COUNTS}
+    )
+    for split, (_, other) in digits.SPLITS.items():
+        name = f'{split}/000001.jpg'
+        ours, dark = (
+            cv2.imread(str(folder / name)).mean()
+            for folder in (made, tmp_path / 'dark')
+        )
+        assert dark == pytest.approx(ours * (0.35 if other else 1), rel=0.02)
 
 
 def test_boxes_are_tight_round_the_ink(monkeypatch):

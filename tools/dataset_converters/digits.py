@@ -1,7 +1,7 @@
 """Make the embedded data set: real handwritten digits on cluttered canvases.
 
-Training images are upright. The ``deploy_*`` images come from a camera that is mounted
-sideways: they are turned by 90 degrees. What the folder holds::
+Training images are upright. The ``deploy_*`` images come from another camera, which is
+mounted sideways unless ``--camera`` says otherwise. What the folder holds::
 
     train/ deploy_val/ deploy_test/ upright_test/     128 x 128 JPEG images
     annotations/<split>.json                          COCO boxes, classes '0' .. '9'
@@ -12,6 +12,7 @@ No handwritten digit is in two splits. One seed gives the same images every time
 
 Examples:
   python tools/dataset_converters/digits.py --out data/digits
+  python tools/dataset_converters/digits.py --out data/digits_dark --camera dark
 """
 
 import json
@@ -33,7 +34,8 @@ from ddas_mm.cli.stop import stoppable
 CANVAS, TILE = 128, 32  # pixels of a detection and of a classification image
 INK = 0.3  # opacity from which a pixel belongs to the digit, and so to its box
 MARKER = 'digits.json'  # written last: where it is, the data set is complete
-# name: (share of the handwritten digits, is the camera mounted sideways?)
+SIDEWAYS = {'camera': 'sideways'}  # what is meant where nothing is said
+# name: (share of the handwritten digits, are they seen by the other camera?)
 SPLITS = {
     'train': (0.5, False),
     'deploy_val': (0.2, True),
@@ -59,6 +61,24 @@ def quarter_turn(image: ndarray, boxes: ndarray) -> tuple[ndarray, ndarray]:
     x1, y1, x2, y2 = boxes.T
     turned = np.stack([y1, image.shape[1] - x2, y2, image.shape[1] - x1], axis=1)
     return np.ascontiguousarray(np.rot90(image)), turned
+
+
+def mirror(image: ndarray, boxes: ndarray, axis: int) -> tuple[ndarray, ndarray]:
+    """Turn an image's axis 0 or 1 round, and its (N, 4) xyxy boxes."""
+    low, high, mirrored = 1 - axis, 3 - axis, boxes.copy()
+    mirrored[:, [low, high]] = image.shape[axis] - boxes[:, [high, low]]
+    return np.ascontiguousarray(np.flip(image, axis)), mirrored
+
+
+# name: what the camera makes of an image and of its (N, 4) xyxy boxes
+CAMERAS = {
+    'sideways': quarter_turn,
+    'upside-down': lambda image, boxes: mirror(image, boxes, axis=0),
+    'mirrored': lambda image, boxes: mirror(image, boxes, axis=1),
+    'dark': lambda image, boxes: (np.uint8(image * 0.35), boxes),
+    'low-contrast': lambda image, boxes: (np.uint8(image * 0.3 + 89), boxes),
+    'blurred': lambda image, boxes: (cv2.GaussianBlur(image, (0, 0), 2), boxes),
+}
 
 
 def ink_alpha(digit: ndarray, height: int, stretch: float) -> ndarray:
@@ -161,9 +181,10 @@ def write_image(path: Path, image: ndarray) -> None:
 
 
 def write_detection(
-    folder: Path, digits: ndarray, labels: ndarray, count: int, key: list[int]
+    folder: Path, digits: ndarray, labels: ndarray, params: dict, key: list[int]
 ) -> None:
     """Write the images and the COCO file of one split; ``key`` seeds them."""
+    count = params['num_' + folder.name.split('_')[-1]]
     images, annotations, entry = [], [], {'width': CANVAS, 'height': CANVAS}
     folder.mkdir()
     for number in track(range(1, count + 1), f'{folder.name} images'):
@@ -171,7 +192,7 @@ def write_detection(
         chosen = rng.choice(len(digits), rng.integers(1, 6), replace=False)
         image, boxes, kept = compose(digits[chosen], CANVAS, (20, 48), rng)
         if SPLITS[folder.name][1]:
-            image, boxes = quarter_turn(image, boxes)
+            image, boxes = CAMERAS[params['camera']](image, boxes)
         name = f'{number:06d}.jpg'
         write_image(folder / name, image)
         images.append({**entry, 'id': number, 'file_name': name})
@@ -184,14 +205,14 @@ def write_detection(
 
 
 def write_classification(
-    folder: Path, digits: ndarray, labels: ndarray, key: list[int]
+    folder: Path, digits: ndarray, labels: ndarray, params: dict, key: list[int]
 ) -> None:
     """Write each handwritten digit of one split as a small image of its own."""
     for number, (digit, label) in enumerate(zip(digits, labels, strict=True)):
         rng = default_rng([*key, number, TILE])
         image, boxes, _ = compose(digit[None], TILE, (20, 26), rng)
         if SPLITS[folder.name][1]:
-            image, _ = quarter_turn(image, boxes)
+            image, _ = CAMERAS[params['camera']](image, boxes)
         (folder / str(label)).mkdir(parents=True, exist_ok=True)
         write_image(folder / str(label) / f'{number:06d}.png', image)
 
@@ -204,17 +225,20 @@ def write_all(root: Path, params: dict) -> None:
     (root / 'annotations').mkdir()
     for number, (split, part) in enumerate(partition(source.target, seed).items()):
         digits, labels = source.images[part], source.target[part]
-        count = params['num_' + split.split('_')[-1]]
-        write_detection(root / split, digits, labels, count, [seed, number])
-        write_classification(root / 'cls' / split, digits, labels, [seed, number])
+        seen = digits, labels, params, [seed, number]
+        write_detection(root / split, *seen)
+        write_classification(root / 'cls' / split, *seen)
     (root / MARKER).write_text(json.dumps(params, indent=2) + '\n')
 
 
 def generate(out: Path, params: dict) -> None:
     """Make the data set in ``out`` at once or not at all, unless it is there."""
+    params = SIDEWAYS | params
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         marker = out / MARKER
-        found = json.loads(marker.read_text()) if marker.is_file() else 'something else'
+        found = 'something else'
+        if marker.is_file():
+            found = SIDEWAYS | json.loads(marker.read_text())
         if found == params:
             print(f'{out} is complete already')
             return
@@ -235,6 +259,7 @@ def main() -> None:
     parser = ToolParser(__doc__)
     parser.add_argument('--out', type=Path, default=Path('data/digits'), metavar='DIR')
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--camera', choices=CAMERAS, default='sideways')
     for name, number in (('train', 600), ('val', 300), ('test', 300)):
         parser.add_argument(f'--num-{name}', type=int, default=number, metavar='N')
     args = parser.parse_args()
