@@ -295,6 +295,7 @@ def ranking(scale: float, part: str) -> Iterator[Job]:
             policy = op and uniform(0.5, **{**space, 'ops': (op,), 'levels': levels})
             setup = {**common, 'policy': policy, 'steps': int(lengths[what] * scale)}
             setup |= {'load': plain, 'lr': 0.02, 'test': {**val, 'split': 'train'}}
+            setup['settle'] = True  # a second measurement, since D3
             tuned = _job(
                 part, 'train', seed, [plain], setup, what=what, op=op or 'none'
             )
@@ -533,7 +534,8 @@ def cells_ranking(scale: float) -> Iterator[Job]:
         for what, steps in {'fine-tuning': 250, 'fine-tuning, short': 35}.items():
             for op in (None, *CELLS_OPS):
                 tuning = {'steps': steps, 'load': whole.name, 'lr': 0.0002}
-                yield training(seed, [whole.name], what, op, test='val', **tuning)
+                tuning |= {'test': 'val', 'settle': True}
+                yield training(seed, [whole.name], what, op, **tuning)
         searching = {'images': 40, 'steps': 150, 'load': whole.name, 'space': space}
         for kind, what in (('search', 'search warm'), ('rank', 'batch')):
             needs = [whole.name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -33,10 +33,10 @@ def instruments(results: list[Result]) -> dict[str, dict[str, list[float]]]:
         found_by = {r['tags']['op']: r for r in runs}
         plain = found_by.pop('none', None)
         for op, r in found_by.items() if plain else ():
-            for metric, sign in METRICS.items():
-                if metric in r:
-                    gain = sign * (r[metric] - plain[metric])
-                    add(f'{what}, {metric} on S_val', op, gain)
+            for (metric, sign), settled in product(METRICS.items(), ('', '_settled')):
+                if (key := metric + settled) in r:
+                    told = f'{what}, {metric} on S_val' + settled.replace('_', ', ')
+                    add(told, op, sign * (r[key] - plain[key]))
     for r in results:
         what = r['tags']['what']
         if r['kind'] == 'search':
@@ -84,7 +84,10 @@ def _between(rho: float, low: float, high: float) -> str:
 
 def ranking(results: list[Result], picture: Path) -> str:
     """Part D: rank correlations with the real gain, in accuracy and loss or in mAP."""
-    results = [r | {'mAP': 100 * r['mAP']} if 'mAP' in r else r for r in results]
+    results = [
+        r | {name: 100 * r[name] for name in r.keys() & {'mAP', 'mAP_settled'}}
+        for r in results
+    ]
     truth = [r for r in results if r['tags']['what'] == 'truth']
     main = 'mAP' if 'mAP' in truth[0] else 'accuracy'
     metrics = [metric for metric in (main, 'loss') if metric in truth[0]]

@@ -13,6 +13,7 @@ import json
 import shutil
 import time
 from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from jobs import Job
 from mmengine.config import Config
 from mmengine.runner import Runner
 from torch.nn import functional as F
+from torch.optim.swa_utils import update_bn
 
 from ddas_mm.policy import (
     PolicySchedule,
@@ -47,6 +49,7 @@ TORCHVISION = {
     'TrivialAugmentWide': {'type': 'torchvision/TrivialAugmentWide'},
 }
 NEVER = 10**9
+METRICS = {'accuracy', 'loss', 'mAP', 'mAP_50'}
 
 
 class QuickRunner(Runner):
@@ -287,6 +290,22 @@ def _short(effect: dict[str, Any]) -> dict[str, Any]:
     return {**kept, 'thirds': [third['effect'] for third in effect['thirds']]}
 
 
+def settle(runner: Runner) -> None:
+    """Let BatchNorm's statistics be those of images that no policy has changed.
+
+    Operations that change brightness or colours shift them, and a short training does
+    not make up for it. 16 mini-batches of what was trained on.
+    """
+    config = copy.deepcopy(runner.cfg.train_dataloader)
+    steps = config.dataset.pipeline
+    plain = [step for step in steps if step['type'] != 'ddas_mm.DDASAugment']
+    config.dataset.pipeline = plain
+    batches = islice(Runner.build_dataloader(config, seed=0), 16)
+    prepare = runner.model.data_preprocessor
+    inputs = (prepare(batch, training=True)['inputs'] for batch in batches)
+    update_bn(inputs, runner.model.backbone)
+
+
 def run_config(
     config: Config, job: Job, folders: dict[str, Path], measure: Any
 ) -> dict[str, Any]:
@@ -300,6 +319,10 @@ def run_config(
         torch.save({'state_dict': runner.model.state_dict()}, f'{left}.pth')
     if job.kind.endswith('train'):
         found = measure(runner, job, folders)
+        if job.setup.get('settle'):
+            settle(runner)
+            again = measure(runner, job, folders)
+            found |= {f'{name}_settled': again[name] for name in METRICS & again.keys()}
         Path(f'{left}.json').write_text(json.dumps(found))  # for jobs that pick by it
         return found
     shutil.copy(folders['work'] / 'policy.json', f'{left}.json')
