@@ -509,37 +509,53 @@ def cells_ranking(scale: float) -> Iterator[Job]:
     """Part D3: as part D on blood cells, 40 of them and a detector.
 
     The truth starts where the trainings of part E do; the instruments start from the
-    checkpoint of part R, as long as such a training as a whole.
+    checkpoint of part R, as long as such a training as a whole. The first operations of
+    the first seed's fine-tunings are trained together with every seed's images.
     """
     space = {**CELLS, 'table': 'detection', 'ops': CELLS_OPS, 'depth': 1}
     del space['name']
+    half = {op: uniform(0.5, **{**space, 'ops': (op,)}) for op in CELLS_OPS}
 
-    def training(seed: int, needs: Any, what: str, op: str | None, **setup: Any) -> Job:
-        policy = op and uniform(0.5, **{**space, 'ops': (op,)})
-        setup = {'images': 40, 'policy': policy, **setup}
-        setup['steps'] = int(setup['steps'] * scale)
-        tags = {'what': what, 'op': op or 'none'}
-        return _job('D3', 'cells_train', seed, needs, setup, **tags)
+    def training(
+        seed: int, needs: Any, what: str, op: str, steps: int, policy: Any, **setup: Any
+    ) -> Job:
+        setup |= {'images': 40, 'policy': policy, 'steps': int(steps * scale)}
+        return _job('D3', 'cells_train', seed, needs, setup, what=what, op=op)
 
+    trials, starts = {}, []
+    saved = {'save': True, 'test': 'val'}
     for seed in range(3):
-        saved = {'save': True, 'test': 'val'}
-        start = training(seed, (), 'start', None, steps=200, **saved)
+        start = training(seed, (), 'start', 'none', 200, None, **saved)
+        starts.append(start.name)
         yield start
-        for op in (None, *CELLS_OPS):
-            load = {'steps': 500, 'load': start.name}
-            yield training(seed, [start.name], 'truth', op, **load)
-        whole = training(seed, (), 'checkpoint', None, steps=700, finish=True, **saved)
+        for op, policy in {'none': None, **half}.items():
+            load = {'load': start.name}
+            yield training(seed, [start.name], 'truth', op, 500, policy, **load)
+        how = {**saved, 'finish': True}
+        whole = training(seed, (), 'checkpoint', 'none', 700, None, **how)
         yield whole
         # short ones together take as long as one training
         for what, steps in {'fine-tuning': 250, 'fine-tuning, short': 35}.items():
-            for op in (None, *CELLS_OPS):
-                tuning = {'steps': steps, 'load': whole.name, 'lr': 0.0002}
-                tuning |= {'test': 'val', 'settle': True}
-                yield training(seed, [whole.name], what, op, **tuning)
+            for op, policy in {'none': None, **half}.items():
+                how = {'load': whole.name, 'lr': 0.0002, 'test': 'val'}
+                tuned = training(seed, [whole.name], what, op, steps, policy, **how)
+                if seed == 0 and what == 'fine-tuning':
+                    trials[op] = [tuned.name]
+                yield tuned
         searching = {'images': 40, 'steps': 150, 'load': whole.name, 'space': space}
         for kind, what in (('search', 'search warm'), ('rank', 'batch')):
             needs = [whole.name]
             yield _job('D3', f'cells_{kind}', seed, needs, searching, what=what)
+    two = {**space, 'depth': 2}
+    picked = {'picked': trials, 'first': 4, 'total_prob': 1.0, 'space': two}
+    before = [name for names in trials.values() for name in names]
+    for seed, start in enumerate(starts):
+        for what, policy, needs in (
+            ('first four of fine-tuning', picked, before),
+            ('all operations', uniform(1.0, **two), []),
+        ):
+            needs = [start, *needs]
+            yield training(seed, needs, 'together', what, 500, policy, load=start)
 
 
 PARTS = {

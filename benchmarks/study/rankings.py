@@ -133,11 +133,16 @@ def ranking(results: list[Result], picture: Path) -> str:
         lambda r: r['tags']['op'],
     )
     plain = by_seed([r for r in truth if r['tags']['op'] == 'none'], main)
+    values = {what: by_seed(found, main) for what, found in together.items()}
+    how = 'on 75 % of the images' if main == 'accuracy' else 'two on every image'
     drawn = ''
-    for what, found in together.items():
-        gained = list(differences(by_seed(found, main), plain).values())
-        drawn += f' {what.capitalize()}, drawn alike on 75 % of the images: '
+    for what, found in values.items():
+        gained = list(differences(found, plain).values())
+        drawn += f' {what.capitalize()}, drawn alike {how}: '
         drawn += f'{interval(gained, 1, "+")} points (seeds: {len(gained)}).'
+    if len(values) == 2:
+        each = list(differences(*values.values()).values())
+        drawn += f' The first minus all: {interval(each, 1, "+")} (seeds: {len(each)}).'
     seeds = ''
     if all(agree.values()):
         told = ' and '.join(f'{agreed} ({metric})' for metric, agreed in agree.items())

@@ -90,6 +90,11 @@ def emitted(policy: dict[str, Any], folder: Path) -> PolicySchedule:
     return schedule
 
 
+def _main_metric(path: Path) -> float:
+    found = json.loads(path.read_text())
+    return found['accuracy'] if 'accuracy' in found else found['mAP']
+
+
 def picked(policy: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Return a uniform policy of the operations with which fine-tunings gained.
 
@@ -97,9 +102,7 @@ def picked(policy: dict[str, Any], folder: Path) -> dict[str, Any]:
     is better than none.
     """
     accuracy = {
-        op: np.array(
-            [json.loads((folder / f'{n}.json').read_text())['accuracy'] for n in names]
-        )
+        op: np.array([_main_metric(folder / f'{name}.json') for name in names])
         for op, names in policy['picked'].items()
     }
     plain = accuracy.pop('none')
