@@ -39,7 +39,7 @@ def instruments(results: list[Result]) -> dict[str, dict[str, list[float]]]:
                     add(told, op, sign * (r[key] - plain[key]))
     for r in results:
         what = r['tags']['what']
-        if r['kind'] == 'search':
+        if r['kind'].endswith('search'):
             for label, prob in zip(r['candidates'], r['op_probs'], strict=True):
                 add(f'p_o, {what}', label.split()[0], prob)
             for effect in r['effects']:
@@ -50,7 +50,7 @@ def instruments(results: list[Result]) -> dict[str, dict[str, list[float]]]:
                 ):
                     value = third['effect'] if isinstance(third, dict) else third
                     add(f'effects, {name} third, {what}', op, value)
-        if r['kind'] == 'rank':
+        if r['kind'].endswith('rank'):
             for c in r['ranking']:
                 op = c['candidate'].split()[0]
                 name = f'affinity and novelty, {what} statistics'
