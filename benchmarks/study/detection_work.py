@@ -84,6 +84,9 @@ def _searching(config: Config, setup: dict[str, Any], chosen: list[int]) -> None
     config.custom_hooks = [{'type': 'ddas_mm.DDASHook', 'smooth': 2}]
     if 'space' in setup:
         config.train_cfg.space = setup['space']
+    if 'epochs' in setup:
+        config.train_cfg.max_epochs = setup['epochs']
+        config.param_scheduler[-1].T_max = setup['epochs']
     if 'few' in setup:
         config.train_cfg.update(max_epochs=1, proxy={'num_train': 8})
 

@@ -391,18 +391,23 @@ def cameras(scale: float) -> Iterator[Job]:
         for camera, (op, level) in CAMERAS.items():
             common = {'camera': camera, 'images': 24, 'steps': steps}
             tags = {'shift': camera, 'images': 24}
-            setup = {**common, 'steps': 400, 'space': space}
-            search = _job(
-                'CD', 'digits_search', seed, (), setup, method='search', **tags
-            )
-            yield search
+            ways: dict[str, tuple[Any, Any, int]] = {}
+            # the long one was added when the short one had missed a camera
+            for epochs, length in {8: '', 24: ', long'}.items():
+                setup = {**common, 'steps': 50 * epochs, 'space': space}
+                setup['epochs'] = epochs
+                method = f'search{length}'
+                search = _job(
+                    'CD', 'digits_search', seed, (), setup, method=method, **tags
+                )
+                name = search.name
+                ways[f'DDAS learned{length}'] = [name], found(name), 0
+                yield search
             levels = () if level is None else (level,)
             alone = uniform(0.75, **{**space, 'ops': (op,), 'levels': levels})
-            for method, needs, policy, times in (
-                ('DDAS learned', [search.name], found(search.name), 0),
-                ('trained on them', (), None, 8),  # a quarter of all
-                ('planted alone', (), alone, 0),
-            ):
+            ways['trained on them'] = (), None, 8  # a quarter of all
+            ways['planted alone'] = (), alone, 0
+            for method, (needs, policy, times) in ways.items():
                 setup = {**common, 'policy': policy, 'times': times}
                 each = {**tags, 'method': method}
                 if method == 'planted alone':
