@@ -102,11 +102,15 @@ def _training(
     if not any(step['type'] == 'ddas_mm.DDASAugment' for step in steps):
         config.custom_hooks = []
     if setup.get('times'):
-        camera = copy.deepcopy(train.dataset)
-        camera.ann_file = 'annotations/deploy_val.json'
-        camera.data_prefix = {'img': 'deploy_val/'}
-        camera.indices = chosen * setup['times']
-        parts = [train.dataset, camera]
+        more = copy.deepcopy(train.dataset)
+        if 'indices' in more:  # blood cells: all of val.json
+            more.ann_file = 'annotations/val.json'
+            del more.indices
+        else:
+            more.ann_file = 'annotations/deploy_val.json'
+            more.data_prefix = {'img': 'deploy_val/'}
+            more.indices = chosen * setup['times']
+        parts = [train.dataset, more]
         train.dataset = {'type': 'ConcatDataset', 'datasets': parts}
     train.sampler = {'type': 'InfiniteSampler'}
     config.train_cfg = {

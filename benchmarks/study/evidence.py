@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -179,10 +180,10 @@ def shift_bench(results: list[Result], picture: Path) -> str:
         rows.append([names[column], *cells, mean])
     gains = [['difference', *there, 'mean of the shifts']]
     for images in sorted({images for images, _ in found} - {0}):
-        ours = images, 'DDAS learned'
-        for other in [(images, 'DDAS helpful'), (images, 'trained on them')] + [
-            (0, method) for method in ('TA, own operations', 'uniform', 'none')
-        ]:
+        others = [(images, 'DDAS helpful'), (images, 'trained on them')]
+        others += [(0, method) for method in ('TA, own operations', 'uniform', 'none')]
+        for policy, other in product(('DDAS learned', 'DDAS learned, long'), others):
+            ours = images, policy
             if ours in found and other in found:
                 both = found[ours].keys() & found[other].keys()
                 each = {s: found[ours][s] - found[other][s] for s in there if s in both}

@@ -527,7 +527,8 @@ def cells_ranking(scale: float) -> Iterator[Job]:
         setup |= {'images': 40, 'policy': policy, 'steps': int(steps * scale)}
         return _job('D3', 'cells_train', seed, needs, setup, what=what, op=op)
 
-    trials, starts = {}, []
+    trials: dict[str, list[str]] = {}
+    starts = []
     saved = {'save': True, 'test': 'val'}
     for seed in range(3):
         start = training(seed, (), 'start', 'none', 200, None, **saved)
@@ -537,30 +538,34 @@ def cells_ranking(scale: float) -> Iterator[Job]:
             load = {'load': start.name}
             yield training(seed, [start.name], 'truth', op, 500, policy, **load)
         how = {**saved, 'finish': True}
-        whole = training(seed, (), 'checkpoint', 'none', 700, None, **how)
-        yield whole
+        trained = training(seed, (), 'checkpoint', 'none', 700, None, **how)
+        yield trained
         # short ones together take as long as one training
         for what, steps in {'fine-tuning': 250, 'fine-tuning, short': 35}.items():
             for op, policy in {'none': None, **half}.items():
-                how = {'load': whole.name, 'lr': 0.0002, 'test': 'val'}
-                tuned = training(seed, [whole.name], what, op, steps, policy, **how)
+                how = {'load': trained.name, 'lr': 0.0002, 'test': 'val'}
+                tuned = training(seed, [trained.name], what, op, steps, policy, **how)
                 if seed == 0 and what == 'fine-tuning':
                     trials[op] = [tuned.name]
                 yield tuned
-        searching = {'images': 40, 'steps': 150, 'load': whole.name, 'space': space}
+        searching = {'images': 40, 'steps': 150, 'load': trained.name, 'space': space}
         for kind, what in (('search', 'search warm'), ('rank', 'batch')):
-            needs = [whole.name]
+            needs = [trained.name]
             yield _job('D3', f'cells_{kind}', seed, needs, searching, what=what)
     two = {**space, 'depth': 2}
     picked = {'picked': trials, 'first': 4, 'total_prob': 1.0, 'space': two}
     before = [name for names in trials.values() for name in names]
     for seed, start in enumerate(starts):
-        for what, policy, needs in (
-            ('first four of fine-tuning', picked, before),
-            ('all operations', uniform(1.0, **two), []),
+        alike, whole = uniform(1.0, **two), 'all operations'
+        for what, policy, needs, times in (
+            ('first four of fine-tuning', picked, before, 0),
+            (whole, alike, [], 0),
+            # what a critic would do with the images that the choice was made by
+            (f'{whole}, trained on S_val too', alike, [], 1),
         ):
             needs = [start, *needs]
-            yield training(seed, needs, 'together', what, 500, policy, load=start)
+            load = {'load': start, 'times': times}
+            yield training(seed, needs, 'together', what, 500, policy, **load)
 
 
 PARTS = {

@@ -138,11 +138,12 @@ def ranking(results: list[Result], picture: Path) -> str:
     drawn = ''
     for what, found in values.items():
         gained = list(differences(found, plain).values())
-        drawn += f' {what.capitalize()}, drawn alike {how}: '
+        drawn += f' {what[0].upper()}{what[1:]}, drawn alike {how}: '
         drawn += f'{interval(gained, 1, "+")} points (seeds: {len(gained)}).'
-    if len(values) == 2:
-        each = list(differences(*values.values()).values())
-        drawn += f' The first minus all: {interval(each, 1, "+")} (seeds: {len(each)}).'
+    first, *others = values or [None]
+    for other in others:
+        each = list(differences(values[first], values[other]).values())
+        drawn += f' The first minus {other}: {interval(each, 1, "+")}.'
     seeds = ''
     if all(agree.values()):
         told = ' and '.join(f'{agreed} ({metric})' for metric, agreed in agree.items())

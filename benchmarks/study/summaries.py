@@ -86,7 +86,9 @@ def searches(results: list[Result]) -> str:
             share = r['entropy'][-1] / np.log(len(r['candidates']))
             told = Counter(effect['verdict'] for effect in r['effects'])
             what = (r['tags'].get(key) for key in ('shift', 'images'))
-            row = [', '.join(str(word) for word in what if word), str(r['seed'])]
+            words = [str(word) for word in what if word]
+            words += ['long'] if 'long' in r['tags'].get('method', '') else []
+            row = [', '.join(words), str(r['seed'])]
             row += [f'{r["total_prob"][-1]:.2f}', f'{share:.3f}', ', '.join(top)]
             rows.append(
                 [*row, f'{told["helps"]}, {told["harms"]} of {len(r["effects"])}']
