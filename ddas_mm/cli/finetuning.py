@@ -29,6 +29,7 @@ from ddas_mm.policy.effects import HARMS, HELPS, verdict_line
 from ddas_mm.policy.space import candidate_label
 from ddas_mm.search.checks import check_ignored
 from ddas_mm.search.finetuning import (
+    IDENTITY,
     NONE,
     FineTuning,
     at_rates,
@@ -39,7 +40,8 @@ from ddas_mm.search.finetuning import (
 Share = Annotated[float, Meta(gt=0, le=1)]
 FEWEST = 250  # steps unless others are asked for; 62 to 94 told less: docs/evidence.md
 APART = 1000  # seeds of two repeats: those of a loader's workers count on from them
-FINETUNE = 'steps', 'operations', 'rates', 'metric', 'repeats', 'lr_scale'  # options
+# the options that belong to it
+FINETUNE = 'steps', 'operations', 'rates', 'first', 'metric', 'repeats', 'lr_scale'
 
 
 def add_finetune_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,6 +79,13 @@ def add_finetune_arguments(parser: argparse.ArgumentParser) -> None:
         help='how often to augment: the whole space, drawn alike, on these shares of '
         'the images (p_tp), instead of each operation',
     )
+    add(
+        '--first',
+        action=at_least(1),
+        metavar='N',
+        help='--emit-space keeps those N operations that gain most (default: all that '
+        'are not known to harm)',
+    )
     add('--metric', metavar='NAME', help='default: that of save_best, or mAP and such')
     add(
         '--lr-scale',
@@ -108,6 +117,8 @@ def rank_by_metric(
     check_value('--lr-scale', args.lr_scale, Share)
     rates = list(dict.fromkeys(args.rates or ()))
     check_value('--rates', rates, list[Share])
+    if rates and args.first is not None:
+        raise SettingError('--first is about operations; leave it out, or --rates')
     whole = build_space(search.train_cfg.space)
     names, schedule = at_rates(whole, rates) if rates else one_by_one(whole)
     config = derive_finetuning(training, schedule)
@@ -146,8 +157,10 @@ def rank_by_metric(
         rate = rates[names.index(told[0]['candidate']) - 1]
         policy = {'space': dict(search.train_cfg.space), 'total_prob': rate}
         print(f"take dict(type='ddas_mm.{AUGMENT}', policy={policy})")
-    harm = [gain['candidate'] for gain in told if gain['verdict'] == HARMS]
-    return space, [candidate_label(c) for c in space.candidates if c[0] not in harm]
+    left = [gain['candidate'] for gain in told if gain['verdict'] == HARMS]
+    if args.first is not None:
+        left = [IDENTITY, *(gain['candidate'] for gain in told[args.first :])]
+    return space, [candidate_label(c) for c in space.candidates if c[0] not in left]
 
 
 class Record:

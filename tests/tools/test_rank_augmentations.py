@@ -260,6 +260,12 @@ def test_what_undoes_a_shift_is_found_and_what_loses_is_left_out(
     kept = {name for name, _ in build_space(values['space']).candidates}
     harm = {gain['candidate'] for gain in others if gain['verdict'] == 'harms'}
     assert kept == {'Identity', 'Invert', 'Rotate', 'Cutout'} - harm
+    again = finetune(
+        monkeypatch, capsys, path, *options, '--first', '1', checkpoint='trained.pth'
+    )
+    assert again[0]['gains'] == found['gains']
+    exec(file.read_text(), values)
+    assert build_space(values['space']).labels == ['Invert']
 
 
 def test_wrong_arguments_of_fine_tuning_are_told(search, tmp_path, monkeypatch, capsys):
@@ -282,6 +288,10 @@ def test_wrong_arguments_of_fine_tuning_are_told(search, tmp_path, monkeypatch, 
         path, '--finetune', '--rates', '0.5', '1.5'
     )
     assert '--lr-scale must be' in said(path, '--finetune', '--lr-scale', '0')
+    assert '--first is about operations' in said(
+        path, '--finetune', '--rates', '1', '--first', '4'
+    )
+    assert '--first belongs to fine-tuning; add' in said(path, '--first', '4')
     assert 'is a search config, which evaluates nothing' in said(search, '--finetune')
     finetune(monkeypatch, capsys, path, '--steps', '1')
     few = '--cfg-options', *FEW
