@@ -87,6 +87,7 @@ def _searching(config: Config, setup: dict[str, Any], chosen: list[int]) -> None
     if 'epochs' in setup:
         config.train_cfg.max_epochs = setup['epochs']
         config.param_scheduler[-1].T_max = setup['epochs']
+        config.train_cfg.op_lr = setup['op_lr']
     if 'few' in setup:
         config.train_cfg.update(max_epochs=1, proxy={'num_train': 8})
 

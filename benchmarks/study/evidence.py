@@ -38,6 +38,7 @@ from summaries import (
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERY = 'uniform, every image'
+ALL_LEARNED = [f'DDAS learned{how}' for how in ('', ', long', ', long and slow')]
 BENCHES = {  # part: its shifts, digits behind the point, metrics
     'C': (SHIFTS, 1, ('accuracy', 'loss')),
     'CD': (CAMERAS, 3, ('mAP', 'mAP_50')),
@@ -182,7 +183,7 @@ def shift_bench(results: list[Result], picture: Path) -> str:
     for images in sorted({images for images, _ in found} - {0}):
         others = [(images, 'DDAS helpful'), (images, 'trained on them')]
         others += [(0, method) for method in ('TA, own operations', 'uniform', 'none')]
-        for policy, other in product(('DDAS learned', 'DDAS learned, long'), others):
+        for policy, other in product(ALL_LEARNED, others):
             ours = images, policy
             if ours in found and other in found:
                 both = found[ours].keys() & found[other].keys()

@@ -392,10 +392,15 @@ def cameras(scale: float) -> Iterator[Job]:
             common = {'camera': camera, 'images': 24, 'steps': steps}
             tags = {'shift': camera, 'images': 24}
             ways: dict[str, tuple[Any, Any, int]] = {}
-            # the long one was added when the short one had missed a camera
-            for epochs, length in {8: '', 24: ', long'}.items():
+            # the long ones were added when the short one had missed a camera, and the
+            # slow one when the long one had fallen for a candidate by chance
+            for length, (epochs, op_lr) in {
+                '': (8, 0.05),
+                ', long': (24, 0.05),
+                ', long and slow': (24, 0.05 / 3),
+            }.items():
                 setup = {**common, 'steps': 50 * epochs, 'space': space}
-                setup['epochs'] = epochs
+                setup |= {'epochs': epochs, 'op_lr': op_lr}
                 method = f'search{length}'
                 search = _job(
                     'CD', 'digits_search', seed, (), setup, method=method, **tags

@@ -87,7 +87,7 @@ def searches(results: list[Result]) -> str:
             told = Counter(effect['verdict'] for effect in r['effects'])
             what = (r['tags'].get(key) for key in ('shift', 'images'))
             words = [str(word) for word in what if word]
-            words += ['long'] if 'long' in r['tags'].get('method', '') else []
+            words += r['tags'].get('method', '').split(', ')[1:]
             row = [', '.join(words), str(r['seed'])]
             row += [f'{r["total_prob"][-1]:.2f}', f'{share:.3f}', ', '.join(top)]
             rows.append(
