@@ -110,7 +110,7 @@ def reduced(path, work_dir):
                 step.scale = SIZES[name]
         for step in find_dicts(config._cfg_dict, 'CenterCrop'):
             step.crop_size = 32
-    config.experiment_name = work_dir.name
+    config.experiment_name = str(work_dir)  # one scope of MMEngine's for each name
     config.log_level = 'WARNING'
     return config
 
