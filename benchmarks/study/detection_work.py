@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,8 @@ def _searching(config: Config, setup: dict[str, Any], chosen: list[int]) -> None
     config.custom_hooks = [{'type': 'ddas_mm.DDASHook', 'smooth': 2}]
     if 'space' in setup:
         config.train_cfg.space = setup['space']
+    if 'lr' in setup:
+        config.optim_wrapper.optimizer.lr = setup['lr']
     if 'epochs' in setup:
         config.train_cfg.max_epochs = setup['epochs']
         config.param_scheduler[-1].T_max = setup['epochs']
@@ -146,6 +149,20 @@ def _measure_on_val(loader: Any, evaluator: Any) -> None:
     evaluator.ann_file = f'{loader.dataset.data_root}{loader.dataset.ann_file}'
 
 
+def _measure_on(config: Config, split: str, chosen: list[int], work: Path) -> None:
+    """Test on some images of a split of digits, by annotations of these alone."""
+    dataset = config.test_dataloader.dataset
+    root = Path(dataset.data_root)
+    found = json.loads((root / f'annotations/{split}.json').read_text())
+    found['images'] = [found['images'][i] for i in chosen]
+    kept = {image['id'] for image in found['images']}
+    found['annotations'] = [a for a in found['annotations'] if a['image_id'] in kept]
+    file = work / f'{root.name}.json'
+    file.write_text(json.dumps(found))
+    dataset.ann_file = config.test_evaluator.ann_file = str(file.resolve())
+    dataset.data_prefix = {'img': f'{split}/'}
+
+
 def _mean_ap(metrics: dict[str, float]) -> dict[str, float]:
     # without any detection there are no figures
     return {name: metrics.get(f'coco/bbox_{name}', 0.0) for name in ('mAP', 'mAP_50')}
@@ -157,10 +174,13 @@ def evaluate(runner: Runner, job: Job, folders: dict[str, Path]) -> dict[str, An
     Of a job with several cameras these are lists of mAP alone.
     """
     if isinstance(job.setup.get('test'), list):
-        config = copy.deepcopy(runner.cfg)
         each = []
         for camera in job.setup['test']:
+            config = copy.deepcopy(runner.cfg)
             set_data_root(config, str(folders['cameras'] / camera))
+            if 'on' in job.setup:
+                chosen = drawn(job.seed, NUM_VAL['digits'], job.setup['images'])
+                _measure_on(config, job.setup['on'], chosen, folders['work'])
             loop = TestLoop(runner, config.test_dataloader, config.test_evaluator)
             each.append(_mean_ap(loop.run()))
         return {name: [found[name] for found in each] for name in each[0]}

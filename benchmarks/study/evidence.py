@@ -21,8 +21,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tools/analysis_tools'))
 
 import numpy as np
+from classifier_jobs import SHIFTS
 from compare import differences
-from jobs import CAMERAS, PARTS, RATES, SHIFTS
+from detector_jobs import CAMERAS
+from jobs import RATES
+from parts import PARTS
 from rankings import ranking
 from summaries import (
     Result,
@@ -38,7 +41,8 @@ from summaries import (
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERY = 'uniform, every image'
-ALL_LEARNED = [f'DDAS learned{how}' for how in ('', ', long', ', long and slow')]
+CHOSEN = [f'DDAS learned{how}' for how in ('', ', warm', ', long')]
+CHOSEN.append('first two of fine-tuning')
 BENCHES = {  # part: its shifts, digits behind the point, metrics
     'C': (SHIFTS, 1, ('accuracy', 'loss')),
     'CD': (CAMERAS, 3, ('mAP', 'mAP_50')),
@@ -158,7 +162,9 @@ def _draw_cameras(
 def shift_bench(results: list[Result], picture: Path) -> str:
     """Parts C and CD: methods and shifts, and differences over the shifts."""
     bench, digits, (metric, _) = BENCHES[results[0]['part']]
-    trainings = [r for r in results if r['kind'].endswith('train')]
+    trainings = [
+        r for r in results if r['kind'].endswith('train') and 'method' in r['tags']
+    ]
     groups = grouped(trainings, lambda r: (r['tags']['images'], r['tags']['method']))
     found = {
         column: {
@@ -183,7 +189,7 @@ def shift_bench(results: list[Result], picture: Path) -> str:
     for images in sorted({images for images, _ in found} - {0}):
         others = [(images, 'DDAS helpful'), (images, 'trained on them')]
         others += [(0, method) for method in ('TA, own operations', 'uniform', 'none')]
-        for policy, other in product(ALL_LEARNED, others):
+        for policy, other in product(CHOSEN, others):
             ours = images, policy
             if ours in found and other in found:
                 both = found[ours].keys() & found[other].keys()

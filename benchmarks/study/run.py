@@ -24,7 +24,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from jobs import CAMERAS, PARTS, Job
+from detector_jobs import CAMERAS
+from jobs import Job
+from parts import PARTS
 
 from tools.dataset_converters import digits
 
@@ -49,7 +51,13 @@ def parse_args() -> argparse.Namespace:
     add('--until', type=float, default=1e9, help='seconds after which no job starts')
     add('--scale', type=float, default=1.0, help='factor on all steps')
     add('--seeds', type=int, nargs='+', help='these only')
-    add('--only', default='', metavar='WORD', help='jobs with WORD in their names')
+    add(
+        '--only',
+        nargs='+',
+        default=[''],
+        metavar='WORD',
+        help='jobs with one of these in their names, the first ones first',
+    )
     add('--list', action='store_true', help='print the jobs and end')
     add('--smoke', action='store_true', help='a few steps of a job of each kind')
     args = parser.parse_args()
@@ -64,7 +72,8 @@ def plan(args: argparse.Namespace) -> list[Job]:
         jobs = [job for job in jobs if job.seed in args.seeds]
     if args.smoke:
         jobs = list(map(shrunk, one_of_each(jobs)))
-    return [job for job in jobs if args.only in job.name]
+    found = {j.name: j for word in args.only for j in jobs if word in j.name}
+    return list(found.values())
 
 
 def one_of_each(jobs: list[Job]) -> list[Job]:

@@ -90,19 +90,21 @@ def emitted(policy: dict[str, Any], folder: Path) -> PolicySchedule:
     return schedule
 
 
-def _main_metric(path: Path) -> float:
+def _main_metric(path: Path, place: int | None) -> float:
     found = json.loads(path.read_text())
-    return found['accuracy'] if 'accuracy' in found else found['mAP']
+    value = found['accuracy'] if 'accuracy' in found else found['mAP']
+    return value if place is None else value[place]
 
 
 def picked(policy: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Return a uniform policy of the operations with which fine-tunings gained.
 
     Or of the ``first`` ones. At least three of them: what is best counts, where nothing
-    is better than none.
+    is better than none. Of fine-tunings measured by several cameras ``place`` counts.
     """
+    place = policy.get('place')
     accuracy = {
-        op: np.array([_main_metric(folder / f'{name}.json') for name in names])
+        op: np.array([_main_metric(folder / f'{name}.json', place) for name in names])
         for op, names in policy['picked'].items()
     }
     plain = accuracy.pop('none')

@@ -157,10 +157,16 @@ def rank_by_metric(
         rate = rates[names.index(told[0]['candidate']) - 1]
         policy = {'space': dict(search.train_cfg.space), 'total_prob': rate}
         print(f"take dict(type='ddas_mm.{AUGMENT}', policy={policy})")
+    return space, _kept(space, told, args.first)
+
+
+def _kept(
+    space: SearchSpace, told: list[dict[str, Any]], first: int | None
+) -> list[str]:
     left = [gain['candidate'] for gain in told if gain['verdict'] == HARMS]
-    if args.first is not None:
-        left = [IDENTITY, *(gain['candidate'] for gain in told[args.first :])]
-    return space, [candidate_label(c) for c in space.candidates if c[0] not in left]
+    if first is not None:
+        left = [IDENTITY, *(gain['candidate'] for gain in told[first:])]
+    return [candidate_label(c) for c in space.candidates if c[0] not in left]
 
 
 class Record:

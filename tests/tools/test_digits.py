@@ -66,6 +66,10 @@ def test_other_cameras_see_what_they_are_called():
     assert (seen['mirrored'] == image[:, ::-1]).all()
     mean, spread = image.mean(), image.std()
     assert abs(seen['dark'].mean() / mean - 0.35) < 0.01
+    assert (seen['overexposed'][image > 116] == 255).all()
+    assert np.allclose(
+        seen['overexposed'][image < 116], 2.2 * image[image < 116], atol=1
+    )
     assert abs(seen['low-contrast'].mean() - 127 - 0.3 * (mean - 127)) < 1
     assert abs(seen['low-contrast'].std() / spread - 0.3) < 0.01
     assert seen['blurred'].std() < spread / 2

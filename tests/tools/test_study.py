@@ -7,18 +7,24 @@ import sys
 from pathlib import Path
 
 import cv2
+import images
 import numpy as np
 import pytest
+from detection_work import _measure_on, config
+from detector_jobs import CAMERAS
+from mmdet.datasets import CocoDataset
 from mmengine.fileio import dump
+from parts import PARTS
 
-from benchmarks.study import images, jobs
+from ddas_mm.config import set_data_root
 from tests.ranks import ROOT
+from tools.dataset_converters import digits
 
 
-@pytest.mark.parametrize('part', jobs.PARTS)
+@pytest.mark.parametrize('part', PARTS)
 def test_jobs_have_names_of_their_own_and_stand_behind_what_they_need(part):
     before = set()
-    for job in jobs.PARTS[part](1.0):
+    for job in PARTS[part](1.0):
         assert job.name not in before
         assert before.issuperset(job.needs)
         before.add(job.name)
@@ -26,14 +32,14 @@ def test_jobs_have_names_of_their_own_and_stand_behind_what_they_need(part):
 
 @pytest.mark.parametrize('part', ['A', 'B', 'B1000', 'C', 'D1', 'D2', 'R', 'T'])
 def test_nothing_but_the_last_figure_sees_test_images(part):
-    for job in jobs.PARTS[part](1.0):
+    for job in PARTS[part](1.0):
         if not job.kind.startswith('cells'):
             seen = [*job.setup['parts'], *job.setup.get('val', [])]
             assert {stretch.get('split', 'train') for stretch in seen} == {'train'}
 
 
 def test_rates_are_chosen_by_images_that_the_checkpoint_was_not_trained_on():
-    for job in jobs.PARTS['R'](1.0):
+    for job in PARTS['R'](1.0):
         if job.kind == 'cells_train':
             assert job.setup['test'] == 'val'
         else:
@@ -47,7 +53,7 @@ def test_rates_are_chosen_by_images_that_the_checkpoint_was_not_trained_on():
 
 @pytest.mark.parametrize('part', ['C', 'D1', 'D2'])
 def test_searches_are_guided_by_images_that_the_network_does_not_learn_from(part):
-    for job in jobs.PARTS[part](1.0):
+    for job in PARTS[part](1.0):
         if 'val' in job.setup:
             train, val = (
                 {i for p in job.setup[key] for i in range(p['start'], sum(ends(p)))}
@@ -63,12 +69,8 @@ def ends(stretch):
 @pytest.fixture(scope='module')
 def cells():
     """Jobs of blood cells, each with its config as its process makes it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / 'benchmarks/study')
-        from detection_work import config
-
-        found = [*jobs.PARTS['E'](1.0), *jobs.PARTS['D3'](1.0)]
-        return [(job, config(job, {'cells': 'bccd'}, lambda *_: [])) for job in found]
+    found = [*PARTS['E'](1.0), *PARTS['D3'](1.0)]
+    return [(job, config(job, {'cells': 'bccd'}, lambda *_: [])) for job in found]
 
 
 def test_cells_see_test_images_in_their_last_figure_only(cells):
@@ -114,13 +116,10 @@ def test_searches_see_other_cells_than_they_train_on(cells):
         assert epochs * 40 / loader.batch_size == job.setup['steps']
 
 
-def test_nobody_sees_a_camera_s_test_images_but_in_the_last_figure(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / 'benchmarks/study')
-    from detection_work import config
-
+def test_nobody_sees_a_camera_s_test_images_but_in_the_last_figure():
     folders = {'cameras': Path('seen_by')}
     chosen = {}
-    for job in jobs.PARTS['CD'](1.0):
+    for job in PARTS['CD'](1.0):
         settings = config(job, folders, lambda *_: []).to_dict()
         if job.kind == 'digits_train':
             loader = settings.pop('test_dataloader')['dataset']
@@ -129,6 +128,9 @@ def test_nobody_sees_a_camera_s_test_images_but_in_the_last_figure(monkeypatch):
             assert loader['data_root'] == folder
             assert evaluator['ann_file'] == f'{folder}annotations/deploy_test.json'
         assert 'deploy_test' not in str(settings)
+        if 'op' in job.tags:
+            assert job.setup['on'] == 'deploy_val'
+            continue
         if job.tags['method'] == 'search':
             val = settings['train_cfg']['policy_dataloader']['dataset']
             assert val['ann_file'] == 'annotations/deploy_val.json'
@@ -136,7 +138,32 @@ def test_nobody_sees_a_camera_s_test_images_but_in_the_last_figure(monkeypatch):
         if job.tags['method'] == 'trained on them':
             _, camera = settings['train_dataloader']['dataset']['datasets']
             assert camera['indices'] == 8 * chosen[job.tags['shift'], job.seed]
-    assert len(chosen) == 3 * len(jobs.CAMERAS)
+    assert len(chosen) == 3 * len(CAMERAS)
+
+
+def test_fine_tunings_are_judged_by_a_few_images_of_a_camera(tmp_path):
+    params = {'version': 1, 'seed': 0, 'camera': 'dark'}
+    counts = {'num_train': 1, 'num_val': 6, 'num_test': 1}
+    digits.generate(tmp_path / 'dark', params | counts)
+    (job, *_) = [j for j in PARTS['CD'](1.0) if 'op' in j.tags]
+    given = config(job, {'cameras': tmp_path}, lambda *_: [])
+    set_data_root(given, str(tmp_path / 'dark'))
+    _measure_on(given, 'deploy_val', [4, 1], tmp_path)
+    settings = given.test_dataloader.dataset
+    del settings.type
+    settings.pipeline = []
+    dataset = CocoDataset(**settings)
+    seen = [dataset.get_data_info(i) for i in range(len(dataset))]
+    assert [Path(info['img_path']).name for info in seen] == [
+        '000005.jpg',
+        '000002.jpg',
+    ]
+    assert all(Path(info['img_path']).is_file() for info in seen)
+    truth = json.loads(Path(given.test_evaluator.ann_file).read_text())
+    everything = json.loads((tmp_path / 'dark/annotations/deploy_val.json').read_text())
+    theirs = [a for a in everything['annotations'] if a['image_id'] in (2, 5)]
+    assert truth['annotations'] == theirs
+    assert sum(len(info['instances']) for info in seen) == len(theirs) > 0
 
 
 def test_cameras_undo_themselves_where_they_can():

@@ -76,6 +76,7 @@ CAMERAS = {
     'upside-down': lambda image, boxes: mirror(image, boxes, axis=0),
     'mirrored': lambda image, boxes: mirror(image, boxes, axis=1),
     'dark': lambda image, boxes: (np.uint8(image * 0.35), boxes),
+    'overexposed': lambda image, boxes: (np.uint8(np.minimum(image * 2.2, 255)), boxes),
     'low-contrast': lambda image, boxes: (np.uint8(image * 0.3 + 89), boxes),
     'blurred': lambda image, boxes: (cv2.GaussianBlur(image, (0, 0), 2), boxes),
 }
