@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import cv2
+import detection_work
 import images
 import numpy as np
 import pytest
-from detection_work import _measure_on, config
 from detector_jobs import CAMERAS
 from mmdet.datasets import CocoDataset
 from mmengine.fileio import dump
@@ -70,7 +70,10 @@ def ends(stretch):
 def cells():
     """Jobs of blood cells, each with its config as its process makes it."""
     found = [*PARTS['E'](1.0), *PARTS['D3'](1.0)]
-    return [(job, config(job, {'cells': 'bccd'}, lambda *_: [])) for job in found]
+    return [
+        (job, detection_work.config(job, {'cells': 'bccd'}, lambda *_: []))
+        for job in found
+    ]
 
 
 def test_cells_see_test_images_in_their_last_figure_only(cells):
@@ -120,7 +123,7 @@ def test_nobody_sees_a_camera_s_test_images_but_in_the_last_figure():
     folders = {'cameras': Path('seen_by')}
     chosen = {}
     for job in PARTS['CD'](1.0):
-        settings = config(job, folders, lambda *_: []).to_dict()
+        settings = detection_work.config(job, folders, lambda *_: []).to_dict()
         if job.kind == 'digits_train':
             loader = settings.pop('test_dataloader')['dataset']
             evaluator = settings.pop('test_evaluator')
@@ -146,9 +149,9 @@ def test_fine_tunings_are_judged_by_a_few_images_of_a_camera(tmp_path):
     counts = {'num_train': 1, 'num_val': 6, 'num_test': 1}
     digits.generate(tmp_path / 'dark', params | counts)
     (job, *_) = [j for j in PARTS['CD'](1.0) if 'op' in j.tags]
-    given = config(job, {'cameras': tmp_path}, lambda *_: [])
+    given = detection_work.config(job, {'cameras': tmp_path}, lambda *_: [])
     set_data_root(given, str(tmp_path / 'dark'))
-    _measure_on(given, 'deploy_val', [4, 1], tmp_path)
+    detection_work._measure_on(given, 'deploy_val', [4, 1], tmp_path)
     settings = given.test_dataloader.dataset
     del settings.type
     settings.pipeline = []
