@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.evaluator import DumpResults
 
 from ddas_mm.cli import derive
-from ddas_mm.cli.parser import ToolParser
+from ddas_mm.cli.parser import ToolParser, is_first_process
 from ddas_mm.cli.run import (
     add_common_arguments,
     apply_train_arguments,
@@ -22,6 +22,7 @@ from ddas_mm.config import type_name
 from ddas_mm.derive.plan import AUTO
 from ddas_mm.derive.schedule import PAPER
 from ddas_mm.errors import SettingError
+from ddas_mm.search.finetuning import LR_SCALE
 
 
 def search() -> None:
@@ -33,6 +34,7 @@ def search() -> None:
           --cfg-options train_cfg.max_epochs=10 train_cfg.proxy.num_train=1000
       python tools/search.py configs/ddas_retinanet_r50_coco.py --resume
       python tools/search.py my_training_config.py
+      python tools/search.py my_training_config.py --load-from epoch_12.pth
       python tools/search.py my_training_config.py --space coco \
           --num-train 3000 --num-val 1500 --epochs 30
     """
@@ -44,7 +46,15 @@ def search() -> None:
         help='let torch.compile translate the network: minutes at the start, '
         'faster steps afterwards',
     )
+    parser.add_argument(
+        '--load-from',
+        metavar='FILE',
+        help='start from this trained network, at a fifth of the learning rate (unless '
+        'one is given), which tells sooner what another camera needs',
+    )
     args = parser.parse_args()
+    warm = args.load_from and derive.LR not in (args.cfg_options or {})
+    args.lr_scale = LR_SCALE if warm else 1
     if derive.choose_space(args) is None:
         _run_search(args)
         return
@@ -62,12 +72,30 @@ def _run_search(args: argparse.Namespace) -> None:
             "not 'ddas_mm.DDASLoop'; for the search of a training config give --space "
             f'{AUTO}, {", ".join(PAPER)}'
         )
+    if args.load_from is not None:
+        _start_from(config, args)
     apply_train_arguments(config, args)
     if args.amp:
         config.train_cfg.amp = True
     if args.compile:
         config.train_cfg.compile = True
     run(config)
+
+
+def _start_from(config: Config, args: argparse.Namespace) -> None:
+    config.load_from = args.load_from
+    optimizer = (config.get('optim_wrapper') or {}).get('optimizer') or {}
+    if args.lr_scale != 1 and optimizer.get('lr') is None:
+        raise SettingError(
+            '--load-from lowers optim_wrapper.optimizer.lr, but the config sets none; '
+            f'give one for a trained network: --cfg-options {derive.LR}=0.001'
+        )
+    if args.lr_scale != 1:
+        optimizer.lr *= args.lr_scale
+        if is_first_process():
+            print(
+                f'starts from {args.load_from}, at a learning rate of {optimizer.lr:g}'
+            )
 
 
 def train() -> None:

@@ -30,6 +30,7 @@ from ddas_mm.policy.space import candidate_label
 from ddas_mm.search.checks import check_ignored
 from ddas_mm.search.finetuning import (
     IDENTITY,
+    LR_SCALE,
     NONE,
     FineTuning,
     at_rates,
@@ -90,10 +91,10 @@ def add_finetune_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         '--lr-scale',
         type=float,
-        default=0.2,
+        default=LR_SCALE,
         metavar='X',
         help='learning rate at the start, relative to that of the training (default: '
-        '0.2); it falls to zero in a line',
+        f'{LR_SCALE}); it falls to zero in a line',
     )
 
 

@@ -121,6 +121,7 @@ def apply_train_arguments(config: Config, args: argparse.Namespace) -> None:
     """Put ``--resume``, ``--seed`` and ``--auto-scale-lr`` into the config."""
     if args.resume is not None:
         config.resume = True
+        config.begin_from = config.get('load_from')  # where nothing can be resumed
         config.load_from = None if args.resume == 'auto' else args.resume
     if args.seed is not None:
         config.randomness = {**(config.get('randomness') or {}), 'seed': args.seed}

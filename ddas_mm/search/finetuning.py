@@ -24,6 +24,7 @@ from ddas_mm.search.data import build_dataset
 
 NONE, IDENTITY = 'none', 'Identity'
 SHARE = 0.5  # of the images that an operation acts on
+LR_SCALE = 0.2  # of a trained network's learning rate, relative to its training's
 
 
 def one_by_one(space: SearchSpace) -> tuple[list[str], PolicySchedule]:

@@ -46,8 +46,8 @@ def prepare_resume(config: Config) -> str | None:
                 f'--resume: checkpoint {named!r} {what}; --resume without a path takes '
                 'the newest one that is whole'
             )
-        config.resume = False
-    found = config.get('load_from') or 'nowhere, from the beginning'
+        config.resume, config.load_from = False, config.get('begin_from')
+    found = config.load_from if config.resume else 'nowhere, from the beginning'
     why = f'; {", ".join(damaged)} cannot be read (a kill while writing?)'
     return f'Resuming from {found}{why if damaged else ""}'
 

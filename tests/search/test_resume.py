@@ -6,12 +6,14 @@ import re
 import shutil
 import signal
 import time
+from argparse import Namespace
 
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 
+from ddas_mm.cli.run import apply_train_arguments
 from ddas_mm.errors import SettingError
 from ddas_mm.search.resume import check_fits, prepare_resume
 from tests.killable import EPOCHS, MOMENTS, STEPS, killed_search, write_config
@@ -147,6 +149,14 @@ def test_resume_without_any_whole_checkpoint_begins_anew(tmp_path, whole):
     note = prepare_resume(config)
     assert not config.resume
     assert note.startswith('Resuming from nowhere, from the beginning; epoch_')
+
+
+def test_where_nothing_can_be_resumed_the_weights_of_load_from_are_taken(tmp_path):
+    config = Config(dict(load_from='weights.pth', work_dir=str(tmp_path)))
+    arguments = Namespace(resume='auto', seed=None, auto_scale_lr=False)
+    apply_train_arguments(config, arguments)
+    prepare_resume(config)
+    assert (config.resume, config.load_from) == (False, 'weights.pth')
 
 
 def test_resumed_search_goes_on_with_the_seed_that_was_drawn(tmp_path):

@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 
@@ -10,6 +11,7 @@ from ddas_mm.cli.commands import use_amp
 from ddas_mm.cli.run import run
 from ddas_mm.errors import SettingError
 from tests import toy
+from tests.toy import ToyModel
 from tools import search
 
 POLICY = dict(space=dict(name='sanity'), total_prob=0.5)
@@ -117,3 +119,39 @@ def test_pure_python_search_config_is_searched(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, 'argv', ['search.py', *words])
     search.main()
     assert (tmp_path / 'work_dirs/pure/policy.json').is_file()
+
+
+def test_search_starts_from_a_trained_network_at_a_fifth_of_the_rate(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'pure.py').write_text(PURE_SEARCH)
+    torch.manual_seed(7)
+    trained = ToyModel()
+    torch.save({'state_dict': trained.state_dict()}, 'trained.pth')
+
+    def searched(*words):
+        folder = f'work_dirs/{len(words)}'
+        words = ['pure.py', '--load-from', 'trained.pth', '--work-dir', folder, *words]
+        monkeypatch.setattr(sys, 'argv', ['search.py', *words])
+        search.main()
+        found = torch.load(f'{folder}/epoch_1.pth', weights_only=False)
+        return Config.fromstring(found['meta']['cfg'], '.py').optim_wrapper, found
+
+    optim, _ = searched('--resume')  # of which there is nothing yet
+    assert optim.optimizer.lr == pytest.approx(0.02)
+    optim, found = searched('--cfg-options', 'optim_wrapper.optimizer.lr=1e-9')
+    assert optim.optimizer.lr == 1e-9
+    for name, value in trained.named_parameters():
+        torch.testing.assert_close(found['state_dict'][name], value, rtol=0, atol=1e-6)
+
+
+def test_search_from_a_trained_network_needs_a_rate_to_lower(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'pure.py').write_text(PURE_SEARCH.replace(', lr=0.1', ''))
+    words = ['search.py', 'pure.py', '--load-from', 'trained.pth']
+    monkeypatch.setattr(sys, 'argv', words)
+    with pytest.raises(
+        SettingError, match='--load-from lowers optim_wrapper.optimizer'
+    ):
+        search.main()
