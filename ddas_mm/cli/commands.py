@@ -84,18 +84,17 @@ def _run_search(args: argparse.Namespace) -> None:
 
 def _start_from(config: Config, args: argparse.Namespace) -> None:
     config.load_from = args.load_from
-    optimizer = (config.get('optim_wrapper') or {}).get('optimizer') or {}
-    if args.lr_scale != 1 and optimizer.get('lr') is None:
+    if args.lr_scale == 1:
+        return
+    optimizer: Any = (config.get('optim_wrapper') or {}).get('optimizer') or {}
+    if optimizer.get('lr') is None:
         raise SettingError(
             '--load-from lowers optim_wrapper.optimizer.lr, but the config sets none; '
             f'give one for a trained network: --cfg-options {derive.LR}=0.001'
         )
-    if args.lr_scale != 1:
-        optimizer.lr *= args.lr_scale
-        if is_first_process():
-            print(
-                f'starts from {args.load_from}, at a learning rate of {optimizer.lr:g}'
-            )
+    optimizer.lr *= args.lr_scale
+    if is_first_process():
+        print(f'starts from {args.load_from}, at a learning rate of {optimizer.lr:g}')
 
 
 def train() -> None:
