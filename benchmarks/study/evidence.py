@@ -26,7 +26,7 @@ from compare import differences
 from detector_jobs import CAMERAS
 from jobs import RATES
 from parts import PARTS
-from rankings import ranking
+from rankings import picked_by_camera, ranking
 from summaries import (
     Result,
     by_seed,
@@ -166,12 +166,16 @@ def shift_bench(results: list[Result], picture: Path) -> str:
         r for r in results if r['kind'].endswith('train') and 'method' in r['tags']
     ]
     groups = grouped(trainings, lambda r: (r['tags']['images'], r['tags']['method']))
-    found = {
+    seeds = {
         column: {
-            shift: float(np.mean(list(by_seed(runs, metric).values())))
+            shift: by_seed(runs, metric)
             for shift, runs in grouped(group, lambda r: r['tags']['shift']).items()
         }
         for column, group in groups.items()
+    }
+    found = {
+        column: {shift: float(np.mean(list(v.values()))) for shift, v in each.items()}
+        for column, each in seeds.items()
     }
     names = {
         (images, method): f'{method} ({images})' if images else method
@@ -192,8 +196,11 @@ def shift_bench(results: list[Result], picture: Path) -> str:
         for policy, other in product(CHOSEN, others):
             ours = images, policy
             if ours in found and other in found:
-                both = found[ours].keys() & found[other].keys()
-                each = {s: found[ours][s] - found[other][s] for s in there if s in both}
+                each = {}
+                for s in found[ours].keys() & found[other].keys():
+                    paired = differences(seeds[ours][s], seeds[other][s])
+                    if paired:
+                        each[s] = float(np.mean(list(paired.values())))
                 name = f'{names[ours]} minus {names[other]}'
                 cells = [f'{each[s]:+.{digits}f}' if s in each else '' for s in there]
                 gains.append([name, *cells, interval(list(each.values()), digits, '+')])
@@ -206,11 +213,11 @@ def shift_bench(results: list[Result], picture: Path) -> str:
     axes.set_ylabel(f'{metric} on shifted test images')
     figure.legend(frameon=False, fontsize=7, loc='outside right upper')
     figure.savefig(picture)
-    seeds = len({r['seed'] for r in trainings})
+    number = len({r['seed'] for r in trainings})
     once = list({r['name']: r for r in results}.values())
     return (
-        f'{table(rows)}\nSeeds: {seeds}.\n\n{table(gains)}\n'
-        f'{searches(results)}{cost(once)}'
+        f'{table(rows)}\nSeeds: {number}.\n\n{table(gains)}\n'
+        f'{picked_by_camera(results, list(bench))}{searches(results)}{cost(once)}'
     )
 
 

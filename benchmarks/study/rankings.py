@@ -156,3 +156,19 @@ def ranking(results: list[Result], picture: Path) -> str:
         f'{np.sort(real)[-FIRST:].mean():+.1f} in the mean, all of them '
         f'{real.mean():+.1f}.{drawn}\n\n{cost(results)}'
     )
+
+
+def picked_by_camera(results: list[Result], cameras: Sequence[str]) -> str:
+    """Return a table of what fine-tunings put first on each camera's S_val."""
+    tuned = [r for r in results if r['tags'].get('what') == 'fine-tuning']
+    seeds = grouped(tuned, lambda r: r['seed'])
+    rows = [['first two of fine-tuning, gain in mAP', *(f'seed {s}' for s in seeds)]]
+    for place, camera in enumerate(cameras):
+        row = [camera]
+        for runs in seeds.values():
+            gains = {r['tags']['op']: r['mAP'][place] for r in runs}
+            plain = gains.pop('none')
+            first = sorted(gains, key=gains.__getitem__, reverse=True)[:2]
+            row.append(', '.join(f'{op} {gains[op] - plain:+.3f}' for op in first))
+        rows.append(row)
+    return table(rows) + '\n' if tuned else ''
