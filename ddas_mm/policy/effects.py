@@ -313,7 +313,9 @@ def doubts(effects: Told) -> list[str]:
         draws = sum(e['draws'] for e in effects) / len(effects)
         found.append(
             f'None of the {len(effects)} candidates is told apart from no augmentation '
-            f'after {draws:.0f} draws of each: what the policy prefers may be chance.'
+            f'after {draws:.0f} draws of each: what the policy prefers may be chance. '
+            'More steps, or a trained network to start from (--load-from), tell '
+            'more.'
         )
     elif shared < SETTLED:
         found.append(
