@@ -162,6 +162,8 @@ def picked_by_camera(results: list[Result], cameras: Sequence[str]) -> str:
     """Return a table of what fine-tunings put first on each camera's S_val."""
     tuned = [r for r in results if r['tags'].get('what') == 'fine-tuning']
     seeds = grouped(tuned, lambda r: r['seed'])
+    most = max(map(len, seeds.values()), default=0)
+    seeds = {seed: runs for seed, runs in seeds.items() if len(runs) == most}
     rows = [['first two of fine-tuning, gain in mAP', *(f'seed {s}' for s in seeds)]]
     for place, camera in enumerate(cameras):
         row = [camera]

@@ -40,12 +40,17 @@ def check_config(config: Config) -> None:
         lambda: _check_randomness(config.get('randomness')),
         lambda: _check_work_dir(config.get('work_dir')),
         lambda: errors.check_value('model', config.get('model'), dict),
-        lambda: _check_load_from(config),
+        lambda: check_load_from(config),
         *(partial(_check_together, config, names) for names in TOGETHER),
     )
 
 
-def _check_load_from(config: Config) -> None:
+def check_load_from(config: Config) -> None:
+    """Check that the weights to start from are there.
+
+    Raises:
+        SettingError: If they are not.
+    """
     file = config.get('load_from')
     named = file and not config.get('resume')  # that has a check of its own
     if named and '://' not in str(file) and not Path(str(file)).is_file():

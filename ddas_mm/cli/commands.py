@@ -93,7 +93,7 @@ def _start_from(config: Config, args: argparse.Namespace) -> None:
             f'give one for a trained network: --cfg-options {derive.LR}=0.001'
         )
     optimizer.lr *= args.lr_scale
-    if is_first_process():
+    if args.resume is None and is_first_process():
         print(f'starts from {args.load_from}, at a learning rate of {optimizer.lr:g}')
 
 

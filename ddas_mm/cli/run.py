@@ -18,7 +18,7 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner, load_checkpoint
 
-from ddas_mm.cli.checks import FirstLook, check_any_run, check_config
+from ddas_mm.cli.checks import FirstLook, check_any_run, check_config, check_load_from
 from ddas_mm.cli.messages import causes_named, sentence_of
 from ddas_mm.cli.parser import ToolParser
 from ddas_mm.cli.stop import Stopped, stoppable
@@ -134,6 +134,7 @@ def build_runner(config: Config) -> Runner:
     """Build the runner, on the CPU too: with gloo, and without SyncBN."""
     check_config(config)
     note = prepare_resume(config)
+    check_load_from(config)  # it counts where nothing can be resumed
     if not torch.cuda.is_available() and config.get('launcher') == 'pytorch':
         torch.distributed.init_process_group('gloo')
         config.sync_bn = None

@@ -314,7 +314,7 @@ def doubts(effects: Told) -> list[str]:
         found.append(
             f'None of the {len(effects)} candidates is told apart from no augmentation '
             f'after {draws:.0f} draws of each: what the policy prefers may be chance. '
-            'More steps, or a trained network to start from (--load-from), tell '
+            'More steps, or a trained network to start from (--load-from), may tell '
             'more.'
         )
     elif shared < SETTLED:

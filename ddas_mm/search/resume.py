@@ -48,6 +48,8 @@ def prepare_resume(config: Config) -> str | None:
             )
         config.resume, config.load_from = False, config.get('begin_from')
     found = config.load_from if config.resume else 'nowhere, from the beginning'
+    if not config.resume and config.load_from:
+        found += f' with the weights of {config.load_from}'
     why = f'; {", ".join(damaged)} cannot be read (a kill while writing?)'
     return f'Resuming from {found}{why if damaged else ""}'
 

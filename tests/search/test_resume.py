@@ -13,6 +13,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from ddas_mm.cli.checks import check_load_from
 from ddas_mm.cli.run import apply_train_arguments
 from ddas_mm.errors import SettingError
 from ddas_mm.search.resume import check_fits, prepare_resume
@@ -155,8 +156,11 @@ def test_where_nothing_can_be_resumed_the_weights_of_load_from_are_taken(tmp_pat
     config = Config(dict(load_from='weights.pth', work_dir=str(tmp_path)))
     arguments = Namespace(resume='auto', seed=None, auto_scale_lr=False)
     apply_train_arguments(config, arguments)
-    prepare_resume(config)
+    told = prepare_resume(config)
+    assert told.endswith('from the beginning with the weights of weights.pth')
     assert (config.resume, config.load_from) == (False, 'weights.pth')
+    with pytest.raises(SettingError, match="'weights.pth' does not exist"):
+        check_load_from(config)
 
 
 def test_resumed_search_goes_on_with_the_seed_that_was_drawn(tmp_path):
