@@ -149,7 +149,7 @@ def _measure_on_val(loader: Any, evaluator: Any) -> None:
     evaluator.ann_file = f'{loader.dataset.data_root}{loader.dataset.ann_file}'
 
 
-def _measure_on(config: Config, split: str, chosen: list[int], work: Path) -> None:
+def measure_on(config: Config, split: str, chosen: list[int], work: Path) -> None:
     """Test on some images of a split of digits, by annotations of these alone."""
     dataset = config.test_dataloader.dataset
     root = Path(dataset.data_root)
@@ -180,7 +180,7 @@ def evaluate(runner: Runner, job: Job, folders: dict[str, Path]) -> dict[str, An
             set_data_root(config, str(folders['cameras'] / camera))
             if 'on' in job.setup:
                 chosen = drawn(job.seed, NUM_VAL['digits'], job.setup['images'])
-                _measure_on(config, job.setup['on'], chosen, folders['work'])
+                measure_on(config, job.setup['on'], chosen, folders['work'])
             loop = TestLoop(runner, config.test_dataloader, config.test_evaluator)
             each.append(_mean_ap(loop.run()))
         return {name: [found[name] for found in each] for name in each[0]}

@@ -151,7 +151,7 @@ def test_fine_tunings_are_judged_by_a_few_images_of_a_camera(tmp_path):
     (job, *_) = [j for j in PARTS['CD'](1.0) if 'op' in j.tags]
     given = detection_work.config(job, {'cameras': tmp_path}, lambda *_: [])
     set_data_root(given, str(tmp_path / 'dark'))
-    detection_work._measure_on(given, 'deploy_val', [4, 1], tmp_path)
+    detection_work.measure_on(given, 'deploy_val', [4, 1], tmp_path)
     settings = given.test_dataloader.dataset
     del settings.type
     settings.pipeline = []
